@@ -1,0 +1,151 @@
+import { sql, type Kysely } from "kysely";
+import type { Migration } from "kysely/migration";
+
+/** Applied in the order of their names, each once, in a transaction. A migration that has been released never changes. */
+export const migrations: Record<string, Migration> = {
+  "001-first-light": {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable("user")
+        .addColumn("id", "text", (c) => c.primaryKey())
+        .addColumn("login", "text", (c) => c.notNull().unique())
+        .addColumn("name", "text", (c) => c.notNull())
+        .addColumn("role", "text", (c) => c.notNull())
+        .addColumn("passwordHash", "text", (c) => c.notNull())
+        .addColumn("mustChangePassword", "integer", (c) => c.notNull())
+        .addColumn("createdAt", "text", (c) => c.notNull())
+        .execute();
+      await db.schema
+        .createTable("signIn")
+        .addColumn("tokenHash", "text", (c) => c.primaryKey())
+        .addColumn("userId", "text", (c) => c.notNull().references("user.id").onDelete("cascade"))
+        .addColumn("createdAt", "text", (c) => c.notNull())
+        .addColumn("expiresAt", "text", (c) => c.notNull())
+        .execute();
+      await db.schema
+        .createTable("bridgePoint")
+        .addColumn("id", "text", (c) => c.primaryKey())
+        .addColumn("name", "text", (c) => c.notNull().unique())
+        .addColumn("createdAt", "text", (c) => c.notNull())
+        .execute();
+      await db.schema
+        .createTable("box")
+        .addColumn("id", "text", (c) => c.primaryKey())
+        .addColumn("pointId", "text", (c) => c.notNull().references("bridgePoint.id"))
+        .addColumn("serial", "text", (c) => c.notNull().unique())
+        .addColumn("certificatePem", "text", (c) => c.notNull())
+        .addColumn("pairedAt", "text", (c) => c.notNull())
+        .addColumn("revokedAt", "text")
+        .addColumn("seenAt", "text")
+        .execute();
+      // A point has at most one box in force; replaced and revoked ones stay, since their keys verify old records.
+      await db.schema
+        .createIndex("boxInForce")
+        .on("box")
+        .column("pointId")
+        .unique()
+        .where(sql.ref("revokedAt"), "is", null)
+        .execute();
+      await db.schema
+        .createTable("session")
+        .addColumn("id", "text", (c) => c.primaryKey())
+        .addColumn("name", "text", (c) => c.notNull())
+        .addColumn("state", "text", (c) => c.notNull())
+        .addColumn("scheduledAt", "text")
+        .addColumn("createdAt", "text", (c) => c.notNull())
+        .addColumn("startedAt", "text")
+        .addColumn("endedAt", "text")
+        .execute();
+      await db.schema
+        .createTable("sessionPoint")
+        .addColumn("sessionId", "text", (c) => c.notNull().references("session.id"))
+        .addColumn("pointId", "text", (c) => c.notNull().references("bridgePoint.id"))
+        .addColumn("role", "text", (c) => c.notNull())
+        .addPrimaryKeyConstraint("sessionPointKey", ["sessionId", "pointId"])
+        .execute();
+      await db.schema
+        .createTable("sessionEvent")
+        .addColumn("id", "integer", (c) => c.primaryKey().autoIncrement())
+        .addColumn("sessionId", "text", (c) => c.notNull().references("session.id"))
+        .addColumn("at", "text", (c) => c.notNull())
+        .addColumn("kind", "text", (c) => c.notNull())
+        .addColumn("actor", "text")
+        .addColumn("pointId", "text", (c) => c.references("bridgePoint.id"))
+        .execute();
+      await db.schema
+        .createTable("take")
+        .addColumn("id", "text", (c) => c.primaryKey())
+        .addColumn("boxId", "text", (c) => c.notNull().references("box.id"))
+        .addColumn("sessionId", "text", (c) => c.notNull().references("session.id"))
+        .addColumn("pointId", "text", (c) => c.notNull().references("bridgePoint.id"))
+        .addColumn("nextN", "integer", (c) => c.notNull())
+        .addColumn("tipHash", "text")
+        .addColumn("nextSeq", "integer", (c) => c.notNull())
+        .addColumn("ended", "integer", (c) => c.notNull())
+        .addColumn("startedAt", "text", (c) => c.notNull())
+        .execute();
+      await db.schema.createIndex("takeBySession").on("take").columns(["sessionId", "pointId"]).execute();
+      await db.schema
+        .createTable("record")
+        .addColumn("takeId", "text", (c) => c.notNull().references("take.id"))
+        .addColumn("n", "integer", (c) => c.notNull())
+        .addColumn("kind", "text", (c) => c.notNull())
+        .addColumn("record", "text", (c) => c.notNull())
+        .addColumn("signature", "text", (c) => c.notNull())
+        .addColumn("countersignature", "text", (c) => c.notNull())
+        .addColumn("receivedAt", "text", (c) => c.notNull())
+        .addPrimaryKeyConstraint("recordKey", ["takeId", "n"])
+        .execute();
+      await db.schema
+        .createTable("segment")
+        .addColumn("takeId", "text", (c) => c.notNull().references("take.id"))
+        .addColumn("seq", "integer", (c) => c.notNull())
+        .addColumn("sessionId", "text", (c) => c.notNull())
+        .addColumn("pointId", "text", (c) => c.notNull())
+        .addColumn("boxId", "text", (c) => c.notNull())
+        .addColumn("sizeBytes", "integer", (c) => c.notNull())
+        .addColumn("sha256", "text", (c) => c.notNull())
+        .addColumn("frames", "integer", (c) => c.notNull())
+        .addColumn("streamStartMs", "real", (c) => c.notNull())
+        .addColumn("streamEndMs", "real", (c) => c.notNull())
+        .addColumn("startedAt", "text", (c) => c.notNull())
+        .addColumn("hubState", "text", (c) => c.notNull())
+        .addColumn("refusals", "integer", (c) => c.notNull().defaultTo(0))
+        .addColumn("hubReceipt", "text")
+        .addColumn("hubReceiptSignature", "text")
+        .addColumn("provinceState", "text", (c) => c.notNull())
+        .addColumn("provinceReceipt", "text")
+        .addColumn("provinceReceiptSignature", "text")
+        .addPrimaryKeyConstraint("segmentKey", ["takeId", "seq"])
+        .execute();
+      await db.schema.createIndex("segmentBySession").on("segment").columns(["sessionId", "pointId"]).execute();
+      await db.schema.createIndex("segmentByStates").on("segment").columns(["hubState", "provinceState"]).execute();
+      await db.schema
+        .createTable("gap")
+        .addColumn("takeId", "text", (c) => c.notNull().references("take.id"))
+        .addColumn("n", "integer", (c) => c.notNull())
+        .addColumn("sessionId", "text", (c) => c.notNull())
+        .addColumn("pointId", "text", (c) => c.notNull())
+        .addColumn("cause", "text", (c) => c.notNull())
+        .addColumn("fromAt", "text", (c) => c.notNull())
+        .addColumn("toAt", "text", (c) => c.notNull())
+        .addColumn("durationMs", "real", (c) => c.notNull())
+        .addColumn("detail", "text", (c) => c.notNull())
+        .addPrimaryKeyConstraint("gapKey", ["takeId", "n"])
+        .execute();
+      await db.schema
+        .createTable("auditEntry")
+        .addColumn("id", "integer", (c) => c.primaryKey().autoIncrement())
+        .addColumn("at", "text", (c) => c.notNull())
+        .addColumn("actor", "text")
+        .addColumn("act", "text", (c) => c.notNull())
+        .addColumn("detail", "text", (c) => c.notNull())
+        .execute();
+      await db.schema
+        .createTable("counter")
+        .addColumn("name", "text", (c) => c.primaryKey())
+        .addColumn("value", "integer", (c) => c.notNull())
+        .execute();
+    },
+  },
+};

@@ -1,0 +1,153 @@
+import type { Generated } from "kysely";
+import type { BoxId, GapCause, PointId, PointRole, SessionId, SessionState, TakeId } from "../../protocol/protocol.ts";
+
+/** Times are ISO 8601 UTC text; flags are 0 or 1: the same code runs on SQLite and PostgreSQL. */
+export interface Database {
+  user: UserTable;
+  signIn: SignInTable;
+  bridgePoint: BridgePointTable;
+  box: BoxTable;
+  session: SessionTable;
+  sessionPoint: SessionPointTable;
+  sessionEvent: SessionEventTable;
+  take: TakeTable;
+  record: RecordTable;
+  segment: SegmentTable;
+  gap: GapTable;
+  auditEntry: AuditEntryTable;
+  counter: CounterTable;
+}
+
+export interface UserTable {
+  id: string;
+  login: string;
+  name: string;
+  role: "administrator";
+  /** PHC string of argon2id. */
+  passwordHash: string;
+  mustChangePassword: 0 | 1;
+  createdAt: string;
+}
+
+export interface SignInTable {
+  /** SHA-256 of the cookie's token: a stolen database opens no door. */
+  tokenHash: string;
+  userId: string;
+  createdAt: string;
+  expiresAt: string;
+}
+
+export interface BridgePointTable {
+  id: PointId;
+  name: string;
+  createdAt: string;
+}
+
+export interface BoxTable {
+  id: BoxId;
+  pointId: PointId;
+  /** Serial number of its certificate, lower-case hex, as X509Certificate prints it. */
+  serial: string;
+  certificatePem: string;
+  pairedAt: string;
+  revokedAt: string | null;
+  seenAt: string | null;
+}
+
+export interface SessionTable {
+  id: SessionId;
+  name: string;
+  state: SessionState;
+  scheduledAt: string | null;
+  createdAt: string;
+  startedAt: string | null;
+  endedAt: string | null;
+}
+
+export interface SessionPointTable {
+  sessionId: SessionId;
+  pointId: PointId;
+  role: PointRole;
+}
+
+export interface SessionEventTable {
+  id: Generated<number>;
+  sessionId: SessionId;
+  at: string;
+  kind: "created" | "started" | "paused" | "resumed" | "ended" | "roomLost" | "roomBack";
+  /** Name of the user at that time; null where the system noted it by itself. */
+  actor: string | null;
+  pointId: PointId | null;
+}
+
+export interface TakeTable {
+  id: TakeId;
+  boxId: BoxId;
+  sessionId: SessionId;
+  pointId: PointId;
+  /** End of the chain, as checkNextRecord wants it. */
+  nextN: number;
+  tipHash: string | null;
+  nextSeq: number;
+  ended: 0 | 1;
+  startedAt: string;
+}
+
+/** Every evidence record as it came, with the hub's countersignature over the same bytes. Never changed. */
+export interface RecordTable {
+  takeId: TakeId;
+  n: number;
+  kind: "takeStart" | "segment" | "gap" | "takeEnd";
+  record: string;
+  signature: string;
+  countersignature: string;
+  receivedAt: string;
+}
+
+export interface SegmentTable {
+  takeId: TakeId;
+  seq: number;
+  sessionId: SessionId;
+  pointId: PointId;
+  boxId: BoxId;
+  sizeBytes: number;
+  sha256: string;
+  frames: number;
+  streamStartMs: number;
+  streamEndMs: number;
+  startedAt: string;
+  hubState: "waiting" | "verified";
+  /** How often bytes came that did not match the record. */
+  refusals: number;
+  hubReceipt: string | null;
+  hubReceiptSignature: string | null;
+  provinceState: "waiting" | "verified";
+  provinceReceipt: string | null;
+  provinceReceiptSignature: string | null;
+}
+
+export interface GapTable {
+  takeId: TakeId;
+  n: number;
+  sessionId: SessionId;
+  pointId: PointId;
+  cause: GapCause;
+  fromAt: string;
+  toAt: string;
+  durationMs: number;
+  detail: string;
+}
+
+/** Acts outside sessions that must have an actor: pairing, revoking, signing in, playing back. */
+export interface AuditEntryTable {
+  id: Generated<number>;
+  at: string;
+  actor: string | null;
+  act: string;
+  detail: string;
+}
+
+export interface CounterTable {
+  name: "assignmentRevision";
+  value: number;
+}

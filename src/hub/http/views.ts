@@ -1,0 +1,164 @@
+import type {
+  BoxId,
+  GapCause,
+  Health,
+  LiveKind,
+  PointId,
+  PointRole,
+  SessionId,
+  SessionState,
+  TakeId,
+} from "../../protocol/protocol.ts";
+
+/** What the desk is shown. Plain JSON; times are ISO 8601 UTC; the desk turns them into words. */
+
+export interface UserView {
+  id: string;
+  login: string;
+  name: string;
+  role: "administrator";
+  /** Signed in with the one-time password: nothing else is allowed before a new one is set. */
+  mustChangePassword: boolean;
+}
+
+export interface PointView {
+  id: PointId;
+  name: string;
+  box: BoxId | null;
+}
+
+/** One bridge point on the rooms wall. */
+export interface RoomView {
+  point: { id: PointId; name: string };
+  /** Null while no box is paired. */
+  box: BoxId | null;
+  connected: boolean;
+  /** Last time the control channel was alive. */
+  seenAt: string | null;
+  /** Last report; lamps are computed from it by lampsOf of the protocol. */
+  health: Health | null;
+  /** Publishes that are arriving now. */
+  live: LiveKind[];
+  /** The session this room is in while it is live or paused. */
+  session: { id: SessionId; name: string; role: PointRole; state: SessionState } | null;
+  /** Recorded on the box and not yet verified at the hub. */
+  pendingSegments: number;
+}
+
+export interface SessionView {
+  id: SessionId;
+  name: string;
+  state: SessionState;
+  scheduledAt: string | null;
+  createdAt: string;
+  startedAt: string | null;
+  endedAt: string | null;
+  points: { id: PointId; name: string; role: PointRole }[];
+  /** The session's log, oldest first. */
+  events: SessionEventView[];
+}
+
+export interface SessionEventView {
+  at: string;
+  kind: "created" | "started" | "paused" | "resumed" | "ended" | "roomLost" | "roomBack";
+  /** Name of the user, or null where the system itself noted it. */
+  actor: string | null;
+  point: { id: PointId; name: string } | null;
+}
+
+/** How far the copies of one room's (or one session's) recording have come. */
+export interface CopyView {
+  /** Segments the box has announced. */
+  recorded: number;
+  recordedBytes: number;
+  /** Verified and sealed at the hub. */
+  hub: number;
+  /** Verified at the province's storage. */
+  province: number;
+  /** Segments the hub refused (kept aside, asked for again). */
+  refused: number;
+  /** All takes have ended and everything is at that store. */
+  hubComplete: boolean;
+  provinceComplete: boolean;
+}
+
+export interface RecordingSummaryView {
+  session: { id: SessionId; name: string; state: SessionState; startedAt: string | null; endedAt: string | null };
+  rooms: number;
+  copies: CopyView;
+  gaps: number;
+  durationMs: number;
+}
+
+export interface RecordingView {
+  session: { id: SessionId; name: string; state: SessionState; startedAt: string | null; endedAt: string | null };
+  copies: CopyView;
+  rooms: RoomRecordingView[];
+  events: SessionEventView[];
+}
+
+export interface RoomRecordingView {
+  point: { id: PointId; name: string };
+  role: PointRole;
+  copies: CopyView;
+  /** Playback of what is verified so far: GET this playlist. Null while nothing is. */
+  playlist: string | null;
+  /** Length of that playlist. */
+  playableMs: number;
+  segments: SegmentView[];
+  gaps: GapView[];
+}
+
+export interface SegmentView {
+  take: TakeId;
+  seq: number;
+  startedAt: string;
+  durationMs: number;
+  sizeBytes: number;
+  sha256: string;
+  frames: number;
+  /** Offset in the room's playlist; null while it is not playable. */
+  playlistMs: number | null;
+  hub: "waiting" | "verified" | "refused";
+  province: "waiting" | "verified";
+}
+
+export interface GapView {
+  take: TakeId;
+  cause: GapCause;
+  from: string;
+  to: string;
+  durationMs: number;
+  detail: string;
+}
+
+/** Server-sent events of GET /api/events: `event:` is the key, `data:` the JSON. */
+export interface DeskEvents {
+  /** Sent first: everything, so that a reconnect needs nothing else. */
+  snapshot: { rooms: RoomView[]; sessions: SessionView[]; waitingBoxes: number };
+  room: RoomView;
+  session: SessionView;
+  /** Something in this session's recording changed; summary for lists, detail is fetched. */
+  recording: RecordingSummaryView;
+  waitingBoxes: { count: number };
+}
+
+/** Body of every refusal. `code` is for programs; the desk has the Vietnamese words for each. */
+export interface ErrorView {
+  code:
+    | "notSignedIn"
+    | "wrongCredentials"
+    | "tooManyTries"
+    | "mustChangePassword"
+    | "weakPassword"
+    | "badRequest"
+    | "notFound"
+    | "wrongPairingCode"
+    | "pairingLocked"
+    | "pointTaken"
+    | "wrongState"
+    | "roomBusy"
+    | "noRooms"
+    | "internal";
+  detail: string;
+}

@@ -1,0 +1,109 @@
+import { constants } from "node:fs";
+import { link, mkdir, open, rename, rm, unlink } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { dirname, join } from "node:path";
+
+/** fsync of a directory: makes a creation, rename or removal in it survive a power cut. */
+export async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Creates a directory and its parents, each one durable before the next. */
+export async function makeDirectory(path: string, mode = 0o700): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode });
+  if (first === undefined) return;
+  for (let dir = path; dir.length >= first.length; dir = dirname(dir)) await syncDirectory(dirname(dir));
+}
+
+/** The one durable write: temporary file, fsync, rename, fsync of the directory. Readers see the old or the new. */
+export async function writeDurable(path: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
+  const temporary = join(dirname(path), `.${randomBytes(6).toString("hex")}.tmp`);
+  const handle = await open(temporary, "wx", mode);
+  try {
+    await handle.writeFile(data);
+    await handle.sync();
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, path);
+  await syncDirectory(dirname(path));
+}
+
+/** Creates a file that must not exist yet, durably; an existing one is left as it is and throws EEXIST. */
+export async function createDurable(path: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
+  const temporary = join(dirname(path), `.${randomBytes(6).toString("hex")}.tmp`);
+  const handle = await open(temporary, "wx", mode);
+  try {
+    await handle.writeFile(data);
+    await handle.sync();
+    await handle.close();
+    await link(temporary, path);
+  } finally {
+    await handle.close().catch(() => {});
+    await rm(temporary, { force: true });
+  }
+  await syncDirectory(dirname(path));
+}
+
+/** rename within one file system, durable in both directories. Content must have been synced before. */
+export async function moveDurable(from: string, to: string): Promise<void> {
+  await rename(from, to);
+  await syncDirectory(dirname(to));
+  if (dirname(from) !== dirname(to)) await syncDirectory(dirname(from));
+}
+
+export async function removeDurable(path: string): Promise<void> {
+  await unlink(path);
+  await syncDirectory(dirname(path));
+}
+
+/**
+ * fdatasync of a file that another process is writing: what it has written so far survives a power cut.
+ * Without it a cut loses a whole open segment, with it a fraction of a second.
+ * @returns the file's size in bytes at that moment, or undefined where there is no such file.
+ */
+export async function syncFile(path: string): Promise<number | undefined> {
+  let handle;
+  try {
+    handle = await open(path, constants.O_RDONLY);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    const { size } = await handle.stat();
+    await handle.datasync();
+    return size;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** An append-only file of lines; append resolves when the line is on disk. Opens (or makes) it for one writer. */
+export interface LineFile extends AsyncDisposable {
+  append(line: string): Promise<void>;
+}
+
+export async function openLineFile(path: string, mode = 0o600): Promise<LineFile> {
+  const handle = await open(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, mode);
+  await syncDirectory(dirname(path));
+  return {
+    async append(line) {
+      if (line.includes("\n")) throw new RangeError("a line holds no line feed");
+      await handle.appendFile(`${line}\n`);
+      await handle.datasync();
+    },
+    [Symbol.asyncDispose]: () => handle.close(),
+  };
+}
+
+/** Complete lines of a line file's text; a last line without its line feed was cut off by a crash and is left out. */
+export const completeLines = (text: string): string[] => text.split("\n").slice(0, -1);

@@ -1,0 +1,61 @@
+import type { Clock } from "./clock.ts";
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+export type LogFields = Record<string, string | number | boolean | null | undefined>;
+
+/** One line of JSON per event on standard error; the journal or a file keeps it. */
+export interface Log {
+  debug(event: string, fields?: LogFields): void;
+  info(event: string, fields?: LogFields): void;
+  warn(event: string, fields?: LogFields): void;
+  error(event: string, fields?: LogFields): void;
+  /** The same log with fields added to every line. */
+  with(fields: LogFields): Log;
+}
+
+const REPEAT_WINDOW_MS = 1_000;
+
+/**
+ * A warn or error event that repeats within a second is counted, not printed; the next line of it carries
+ * `repeated`. A fuzzer or a dead line cannot fill a disk.
+ */
+export function createLog(
+  clock: Pick<Clock, "wallMs" | "monotonicMs">,
+  write: (line: string) => void = (line) => process.stderr.write(line),
+  minimum: LogLevel = "info",
+): Log {
+  const order: LogLevel[] = ["debug", "info", "warn", "error"];
+  const seen = new Map<string, { untilMs: number; repeated: number }>();
+  const make = (bound: LogFields): Log => {
+    const emit = (level: LogLevel, event: string, fields: LogFields = {}) => {
+      if (order.indexOf(level) < order.indexOf(minimum)) return;
+      let repeated: number | undefined;
+      if (level === "warn" || level === "error") {
+        const now = clock.monotonicMs();
+        const last = seen.get(event);
+        if (last && now < last.untilMs) {
+          last.repeated++;
+          return;
+        }
+        repeated = last?.repeated || undefined;
+        seen.set(event, { untilMs: now + REPEAT_WINDOW_MS, repeated: 0 });
+      }
+      const at = new Date(clock.wallMs()).toISOString();
+      write(`${JSON.stringify({ at, level, event, ...bound, ...fields, repeated })}\n`);
+    };
+    return {
+      debug: (event, fields) => emit("debug", event, fields),
+      info: (event, fields) => emit("info", event, fields),
+      warn: (event, fields) => emit("warn", event, fields),
+      error: (event, fields) => emit("error", event, fields),
+      with: (fields) => make({ ...bound, ...fields }),
+    };
+  };
+  return make({});
+}
+
+/** The message of anything thrown, with its causes. */
+export function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${causeOf(error.cause)}`;
+}

@@ -1,0 +1,108 @@
+import { z } from "zod";
+import { Health } from "./health.ts";
+import { BoxId, PointId, SessionId, TakeId } from "./ids.ts";
+import { SignedRecord } from "./records.ts";
+
+/**
+ * Messages over the control WebSocket (ALPN diemcau-http, path CONTROL_PATH), one JSON object per text frame.
+ * Both sides ignore unknown fields and unknown `type`s: boxes lag behind hubs by versions. Every message may arrive
+ * twice or late; each is either a full statement of fact with a revision, or idempotent by its keys.
+ */
+export const CONTROL_PATH = "/control";
+export const CONTROL_VERSION = 1;
+
+/** TLS application protocols of the hub's one port (RFC 7301). */
+export const ALPN = { http: "diemcau-http", rtmp: "diemcau-rtmp", rsync: "diemcau-rsync" } as const;
+export type EdgeProtocol = keyof typeof ALPN;
+/** The name in the hub's certificate: boxes verify this and not the address, so a hub may move without re-pairing. */
+export const HUB_TLS_NAME = "hub.diemcau.internal";
+
+export const SessionState = z.enum(["draft", "live", "paused", "ended"]);
+export type SessionState = z.infer<typeof SessionState>;
+export const PointRole = z.enum(["central", "delegate"]);
+export type PointRole = z.infer<typeof PointRole>;
+
+/** A session as a box needs to know it. */
+export const AssignedSession = z.looseObject({
+  id: SessionId,
+  name: z.string(),
+  state: SessionState,
+  role: PointRole,
+  scheduledAt: z.iso.datetime().nullable(),
+  /** When the session became live (first start), null before. */
+  startedAt: z.iso.datetime().nullable(),
+  endedAt: z.iso.datetime().nullable(),
+});
+export type AssignedSession = z.infer<typeof AssignedSession>;
+
+// ---- box → hub
+
+export const BoxHello = z.looseObject({
+  type: z.literal("hello"),
+  controlVersion: z.number(),
+  agentVersion: z.string(),
+  bootId: z.string(),
+  /** Takes that still hold something unreceipted, so that the hub can say what it lacks. */
+  takes: z.array(z.looseObject({ session: SessionId, take: TakeId, records: z.number().int() })),
+});
+export const BoxRecords = z.looseObject({
+  type: z.literal("records"),
+  session: SessionId,
+  take: TakeId,
+  /** `n` of the first item; the rest follow without holes. */
+  firstN: z.number().int(),
+  items: z.array(SignedRecord).max(500),
+});
+export const BoxHealth = z.looseObject({ type: z.literal("health"), health: Health });
+/** NTP-style exchange: t0 is the box's wall clock when it asked. */
+export const BoxClock = z.looseObject({ type: z.literal("clock"), t0: z.number() });
+export const BoxMessage = z.discriminatedUnion("type", [BoxHello, BoxRecords, BoxHealth, BoxClock]);
+export type BoxMessage = z.infer<typeof BoxMessage>;
+
+// ---- hub → box
+
+export const HubWelcome = z.looseObject({
+  type: z.literal("welcome"),
+  controlVersion: z.number(),
+  box: BoxId,
+  point: z.object({ id: PointId, name: z.string() }),
+});
+/** The whole truth about this box's sessions; a lower or equal revision than one already seen is ignored. */
+export const HubAssignment = z.looseObject({
+  type: z.literal("assignment"),
+  revision: z.number().int(),
+  point: z.object({ id: PointId, name: z.string() }),
+  sessions: z.array(AssignedSession),
+});
+/** The hub holds the records of this take up to, not including, nextN: send from there. Also the acknowledgement. */
+export const HubHave = z.looseObject({
+  type: z.literal("have"),
+  session: SessionId,
+  take: TakeId,
+  nextN: z.number().int().nonnegative(),
+});
+/** Signed receipts (`record` holds the exact bytes of a Receipt). */
+export const HubReceipts = z.looseObject({ type: z.literal("receipts"), items: z.array(SignedRecord).max(500) });
+/** The hub could not use what it got for this segment; the box sends the file again. */
+export const HubResend = z.looseObject({
+  type: z.literal("resend"),
+  session: SessionId,
+  take: TakeId,
+  seq: z.number().int().nonnegative(),
+  reason: z.string(),
+});
+/** t0 as asked, t1 when the hub read the question, t2 when it wrote the answer; wall clocks, ms since 1970. */
+export const HubClock = z.looseObject({ type: z.literal("clock"), t0: z.number(), t1: z.number(), t2: z.number() });
+export const HubMessage = z.discriminatedUnion("type", [
+  HubWelcome,
+  HubAssignment,
+  HubHave,
+  HubReceipts,
+  HubResend,
+  HubClock,
+]);
+export type HubMessage = z.infer<typeof HubMessage>;
+
+/** Both sides ping; a peer that has been silent for this long is taken for dead and the socket destroyed. */
+export const CONTROL_PING_MS = 1_000;
+export const CONTROL_SILENCE_MS = 4_000;

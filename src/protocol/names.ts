@@ -1,0 +1,59 @@
+import type { BoxId, PointId, SessionId, TakeId } from "./ids.ts";
+
+/**
+ * The only place where names of segments, streams and archive files are made and read. All paths are relative,
+ * POSIX, and made of characters that need no escaping anywhere ([a-z0-9._/-]).
+ */
+
+export interface SegmentName {
+  session: SessionId;
+  take: TakeId;
+  /** 0-based position of the segment in its take. */
+  seq: number;
+}
+
+/** Six digits: a take of 10-second segments may run for 115 days. */
+const SEQ_DIGITS = 6;
+const BODY = "[a-z2-7]{16}";
+const SEGMENT_PATH = new RegExp(`^(session-${BODY})/(take-${BODY})/(\\d{${SEQ_DIGITS}})\\.ts$`);
+
+export const segmentFileName = (seq: number): string => `${String(seq).padStart(SEQ_DIGITS, "0")}.ts`;
+
+/** printf pattern of {@link segmentFileName}, for FFmpeg's segment muxer. */
+export const SEGMENT_FILE_PATTERN = `%0${SEQ_DIGITS}d.ts`;
+
+/** `session-…/take-…/000012.ts`: below the box's recordings folder and below the box's inbox at the hub. */
+export const segmentPath = (name: SegmentName): string => `${name.session}/${name.take}/${segmentFileName(name.seq)}`;
+
+/** Reads what {@link segmentPath} wrote; undefined for any other text, so a stray file never looks like evidence. */
+export function parseSegmentPath(path: string): SegmentName | undefined {
+  const match = SEGMENT_PATH.exec(path);
+  if (!match) return undefined;
+  return { session: match[1] as SessionId, take: match[2] as TakeId, seq: Number(match[3]) };
+}
+
+/** Folder of one room's take inside a session's BagIt bag: `data/point-…/take-…`. */
+export const archiveTakePath = (point: PointId, take: TakeId): string => `data/${point}/${take}`;
+
+export type LiveKind = "video" | "audio";
+
+/**
+ * RTMP stream name. The run (8 characters of base32) differs each time an encoder starts: node-media-server shifts
+ * sound and picture by separate offsets when a name comes back within 30 s.
+ */
+export interface LiveStreamName {
+  box: BoxId;
+  kind: LiveKind;
+  run: string;
+}
+
+const LIVE_NAME = new RegExp(`^(box-${BODY})_(video|audio)_([a-z2-7]{8})$`);
+export const RTMP_APP = "live";
+
+export const liveStreamName = (name: LiveStreamName): string => `${name.box}_${name.kind}_${name.run}`;
+
+export function parseLiveStreamName(text: string): LiveStreamName | undefined {
+  const match = LIVE_NAME.exec(text);
+  if (!match) return undefined;
+  return { box: match[1] as BoxId, kind: match[2] as LiveKind, run: match[3]! };
+}

@@ -1,0 +1,6 @@
+export * from "./ids.ts";
+export * from "./names.ts";
+export * from "./records.ts";
+export * from "./health.ts";
+export * from "./control.ts";
+export * from "./enrolment.ts";
