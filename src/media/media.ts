@@ -1,0 +1,3 @@
+export * from "./flv.ts";
+export * from "./avc.ts";
+export * from "./aac.ts";
