@@ -1,0 +1,27 @@
+import { readdir, writeFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import type { Bench } from "../test/bench/report.ts";
+
+/** npm run bench -- NAME [--report FILE] [--option value …]: figures, never a test that fails by the clock. */
+const root = join(import.meta.dirname, "..");
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { report: { type: "string" }, seconds: { type: "string" } },
+});
+const names = (await readdir(join(root, "test/bench")))
+  .filter((file) => file.endsWith(".bench.ts"))
+  .map((file) => file.slice(0, -".bench.ts".length));
+const name = positionals[0];
+if (name === undefined || !names.includes(name)) {
+  console.error(`usage: npm run bench -- NAME [--report FILE] [--seconds N]; NAME is one of: ${names.join(", ")}`);
+  process.exit(2);
+}
+if (spawnSync(join(root, "scripts/setup"), ["bench"], { stdio: ["ignore", "inherit", "inherit"] }).status !== 0) process.exit(1);
+const { bench } = (await import(`../test/bench/${name}.bench.ts`)) as { bench: Bench };
+const report = await bench.run({ seconds: values.seconds === undefined ? undefined : Number(values.seconds) });
+const text = JSON.stringify(report, null, 2);
+console.log(text);
+if (values.report) await writeFile(values.report, `${text}\n`);
+for (const goal of report.goals) console.log(`${goal.met ? "met   " : "MISSED"} ${goal.name}: ${goal.value} (limit ${goal.limit})`);
