@@ -4,3 +4,4 @@ export * from "./records.ts";
 export * from "./health.ts";
 export * from "./control.ts";
 export * from "./enrolment.ts";
+export * from "./room.ts";
