@@ -58,6 +58,8 @@ export const BoxHealth = z.looseObject({ type: z.literal("health"), health: Heal
 export const BoxClock = z.looseObject({ type: z.literal("clock"), t0: z.number() });
 export const BoxMessage = z.discriminatedUnion("type", [BoxHello, BoxRecords, BoxHealth, BoxClock]);
 export type BoxMessage = z.infer<typeof BoxMessage>;
+export type BoxHello = z.infer<typeof BoxHello>;
+export type BoxRecords = z.infer<typeof BoxRecords>;
 
 // ---- hub → box
 
@@ -102,6 +104,8 @@ export const HubMessage = z.discriminatedUnion("type", [
   HubClock,
 ]);
 export type HubMessage = z.infer<typeof HubMessage>;
+export type HubAssignment = z.infer<typeof HubAssignment>;
+export type HubHave = z.infer<typeof HubHave>;
 
 /** Both sides ping; a peer that has been silent for this long is taken for dead and the socket destroyed. */
 export const CONTROL_PING_MS = 1_000;
