@@ -1,0 +1,299 @@
+import type { Transaction } from "kysely";
+import type {
+  AssignedSession,
+  BoxId,
+  HubAssignment,
+  PointId,
+  PointRole,
+  SessionId,
+  SessionState,
+} from "../../protocol/protocol.ts";
+import { makeId } from "../../protocol/protocol.ts";
+import { isoUtc, randomId, type Clock, type Log } from "../../platform/platform.ts";
+import type { Database, HubDatabase, SessionEventTable } from "../database/database.ts";
+import type { SessionView } from "../http/views.ts";
+import { decide, pointsFault, roomNote, type SessionAct } from "./transition.ts";
+
+export type { SessionAct } from "./transition.ts";
+
+/** Boxes that were switched off for a month still learn that a session has ended. */
+const ENDED_ASSIGNED_MS = 30 * 24 * 3_600_000;
+/** States in which a session holds its rooms. */
+const RUNNING: SessionState[] = ["live", "paused"];
+
+export interface SessionPlan {
+  name: string;
+  scheduledAt: string | null;
+  points: { id: PointId; role: PointRole }[];
+}
+
+export type SessionOutcome =
+  | { ok: true; session: SessionView }
+  | { ok: false; code: "notFound" | "wrongState" | "roomBusy" | "noRooms" | "badRequest"; detail: string };
+
+export interface RunningRoom {
+  point: PointId;
+  session: { id: SessionId; name: string; role: PointRole; state: SessionState };
+}
+
+export interface Reception {
+  create(plan: SessionPlan, actor: string): Promise<SessionOutcome>;
+  start(session: SessionId, actor: string): Promise<SessionOutcome>;
+  pause(session: SessionId, actor: string): Promise<SessionOutcome>;
+  resume(session: SessionId, actor: string): Promise<SessionOutcome>;
+  end(session: SessionId, actor: string): Promise<SessionOutcome>;
+  /** Newest first. */
+  sessions(): Promise<SessionView[]>;
+  session(session: SessionId): Promise<SessionView | undefined>;
+  /** Rooms that a live or paused session holds; a room is in at most one. */
+  running(): Promise<RunningRoom[]>;
+  /** What the box must know: sessions of its point that have not ended, or ended within 30 days. */
+  forBox(box: BoxId): Promise<HubAssignment>;
+  /** Notes in the running session of this point that its room went or came back; nothing where none runs. */
+  noteRoom(point: PointId, kind: "roomLost" | "roomBack"): Promise<void>;
+  onChange(listener: (session: SessionId) => void): () => void;
+}
+
+export class ReceptionError extends Error {
+  override readonly name = "ReceptionError";
+  readonly code = "unknownBox";
+}
+
+/**
+ * INVARIANTS
+ * - A session's state, its event and the assignment revision change in one transaction: a killed hub restarts with
+ *   all or none of them, and a revision never names a state older than it.
+ * - A point is in at most one live or paused session.
+ * - Listeners are called after the commit, never before.
+ */
+export function createReception({ db, clock, log }: { db: HubDatabase; clock: Clock; log: Log }): Reception {
+  const listeners = new Set<(session: SessionId) => void>();
+  const now = () => isoUtc(clock.wallMs());
+  const changed = (session: SessionId) => {
+    for (const listener of listeners) listener(session);
+  };
+
+  async function act(id: SessionId, act: SessionAct, actor: string): Promise<SessionOutcome> {
+    const outcome = await db.transaction().execute(async (trx) => {
+      const session = await trx.selectFrom("session").selectAll().where("id", "=", id).executeTakeFirst();
+      if (!session) return refuse("notFound", `no session ${id}`);
+      const decision = decide(session.state, act);
+      if (decision.kind === "wrongState")
+        return refuse("wrongState", `cannot ${act} a session that is ${session.state}`);
+      if (decision.kind === "already") return "already";
+      if (act === "start") {
+        const busy = await busyPoints(trx, id);
+        if (busy.length > 0)
+          return refuse("roomBusy", busy.map(({ point, session }) => `${point} is in session ${session}`).join("; "));
+      }
+      const at = now();
+      await trx
+        .updateTable("session")
+        .set({
+          state: decision.to,
+          ...(decision.event === "started" ? { startedAt: at } : {}),
+          ...(decision.event === "ended" ? { endedAt: at } : {}),
+        })
+        .where("id", "=", id)
+        .execute();
+      await trx
+        .insertInto("sessionEvent")
+        .values({ sessionId: id, at, kind: decision.event, actor, pointId: null })
+        .execute();
+      await raiseRevision(trx, clock.wallMs());
+      return "changed";
+    });
+    if (typeof outcome === "object") return outcome;
+    if (outcome === "changed") {
+      log.info("session.changed", { session: id, act, actor });
+      changed(id);
+    }
+    return { ok: true, session: (await views(db, id))[0]! };
+  }
+
+  return {
+    async create(plan, actor) {
+      const fault = pointsFault(plan.points);
+      if (fault) return { ok: false, ...fault };
+      const ids = plan.points.map((point) => point.id);
+      const id = makeId("session", randomId());
+      const known = await db.transaction().execute(async (trx) => {
+        const found = await trx.selectFrom("bridgePoint").select("id").where("id", "in", ids).execute();
+        if (found.length < ids.length) return false;
+        const at = now();
+        await trx
+          .insertInto("session")
+          .values({
+            id,
+            name: plan.name,
+            state: "draft",
+            scheduledAt: plan.scheduledAt,
+            createdAt: at,
+            startedAt: null,
+            endedAt: null,
+          })
+          .execute();
+        await trx
+          .insertInto("sessionPoint")
+          .values(plan.points.map((point) => ({ sessionId: id, pointId: point.id, role: point.role })))
+          .execute();
+        await trx
+          .insertInto("sessionEvent")
+          .values({ sessionId: id, at, kind: "created", actor, pointId: null })
+          .execute();
+        await raiseRevision(trx, clock.wallMs());
+        return true;
+      });
+      if (!known) return refuse("notFound", "a point of this session does not exist");
+      log.info("session.created", { session: id, actor });
+      changed(id);
+      return { ok: true, session: (await views(db, id))[0]! };
+    },
+    start: (session, actor) => act(session, "start", actor),
+    pause: (session, actor) => act(session, "pause", actor),
+    resume: (session, actor) => act(session, "resume", actor),
+    end: (session, actor) => act(session, "end", actor),
+    sessions: () => views(db),
+    session: async (session) => (await views(db, session))[0],
+    async running() {
+      const rows = await db
+        .selectFrom("sessionPoint")
+        .innerJoin("session", "session.id", "sessionPoint.sessionId")
+        .select(["pointId", "role", "session.id", "name", "state"])
+        .where("state", "in", RUNNING)
+        .execute();
+      return rows.map(({ pointId, ...session }) => ({ point: pointId, session }));
+    },
+    forBox: (box) =>
+      db.transaction().execute(async (trx) => {
+        const point = await trx
+          .selectFrom("box")
+          .innerJoin("bridgePoint", "bridgePoint.id", "box.pointId")
+          .select(["bridgePoint.id", "bridgePoint.name"])
+          .where("box.id", "=", box)
+          .executeTakeFirst();
+        if (!point) throw new ReceptionError(`no box ${box}`);
+        const rows = await trx
+          .selectFrom("session")
+          .innerJoin("sessionPoint", "sessionPoint.sessionId", "session.id")
+          .select(["id", "name", "state", "role", "scheduledAt", "startedAt", "endedAt"])
+          .where("pointId", "=", point.id)
+          .where((where) =>
+            where.or([
+              where("state", "!=", "ended"),
+              where("endedAt", ">=", isoUtc(clock.wallMs() - ENDED_ASSIGNED_MS)),
+            ]),
+          )
+          .orderBy("createdAt")
+          .execute();
+        const sessions: AssignedSession[] = rows;
+        return { type: "assignment", revision: await revision(trx), point, sessions };
+      }),
+    async noteRoom(point, kind) {
+      const noted = await db.transaction().execute(async (trx) => {
+        const session = await trx
+          .selectFrom("session")
+          .innerJoin("sessionPoint", "sessionPoint.sessionId", "session.id")
+          .select("id")
+          .where("pointId", "=", point)
+          .where("state", "in", RUNNING)
+          .executeTakeFirst();
+        if (!session) return undefined;
+        const last = await trx
+          .selectFrom("sessionEvent")
+          .select("kind")
+          .where("sessionId", "=", session.id)
+          .where("pointId", "=", point)
+          .where("kind", "in", ["roomLost", "roomBack"])
+          .orderBy("id", "desc")
+          .executeTakeFirst();
+        const note = roomNote(kind, last?.kind as "roomLost" | "roomBack" | undefined);
+        if (!note) return undefined;
+        await trx
+          .insertInto("sessionEvent")
+          .values({ sessionId: session.id, at: now(), kind: note, actor: null, pointId: point })
+          .execute();
+        return session.id;
+      });
+      if (noted) changed(noted);
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+}
+
+const refuse = (code: (SessionOutcome & { ok: false })["code"], detail: string) =>
+  ({ ok: false, code, detail }) as const;
+
+/** Points of this session that another live or paused session holds, with both names. */
+const busyPoints = (trx: Transaction<Database>, id: SessionId) =>
+  trx
+    .selectFrom("sessionPoint as mine")
+    .innerJoin("sessionPoint as theirs", "theirs.pointId", "mine.pointId")
+    .innerJoin("session", "session.id", "theirs.sessionId")
+    .innerJoin("bridgePoint", "bridgePoint.id", "mine.pointId")
+    .select(["bridgePoint.name as point", "session.name as session"])
+    .where("mine.sessionId", "=", id)
+    .where("session.id", "!=", id)
+    .where("session.state", "in", RUNNING)
+    .execute();
+
+const revision = async (trx: Transaction<Database>): Promise<number> =>
+  (await trx.selectFrom("counter").select("value").where("name", "=", "assignmentRevision").executeTakeFirst())
+    ?.value ?? 1;
+
+/**
+ * Always higher than before, and at least the seconds since 1970: a hub that was restored from yesterday's backup
+ * still speaks with a higher revision than its boxes have seen.
+ */
+async function raiseRevision(trx: Transaction<Database>, wallMs: number): Promise<void> {
+  const value = Math.max((await revision(trx)) + 1, Math.floor(wallMs / 1_000));
+  await trx
+    .insertInto("counter")
+    .values({ name: "assignmentRevision", value })
+    .onConflict((conflict) => conflict.column("name").doUpdateSet({ value }))
+    .execute();
+}
+
+/** All sessions (or one) with points and events, in three queries whatever their number. */
+async function views(db: HubDatabase, only?: SessionId): Promise<SessionView[]> {
+  const [sessions, points, events] = await Promise.all([
+    db
+      .selectFrom("session")
+      .selectAll()
+      .$if(only !== undefined, (query) => query.where("id", "=", only!))
+      .orderBy("createdAt", "desc")
+      .execute(),
+    db
+      .selectFrom("sessionPoint")
+      .innerJoin("bridgePoint", "bridgePoint.id", "sessionPoint.pointId")
+      .select(["sessionId", "id", "name", "role"])
+      .$if(only !== undefined, (query) => query.where("sessionId", "=", only!))
+      .orderBy("role")
+      .orderBy("name")
+      .execute(),
+    db
+      .selectFrom("sessionEvent")
+      .leftJoin("bridgePoint", "bridgePoint.id", "sessionEvent.pointId")
+      .select(["sessionId", "at", "kind", "actor", "pointId", "name"])
+      .$if(only !== undefined, (query) => query.where("sessionId", "=", only!))
+      .orderBy("sessionEvent.id")
+      .execute(),
+  ]);
+  const pointsOf = Map.groupBy(points, (point) => point.sessionId);
+  const eventsOf = Map.groupBy(events, (event) => event.sessionId);
+  return sessions.map((session) => ({
+    ...session,
+    points: (pointsOf.get(session.id) ?? []).map(({ id, name, role }) => ({ id, name, role })),
+    events: (eventsOf.get(session.id) ?? []).map(eventView),
+  }));
+}
+
+const eventView = (event: Omit<SessionEventTable, "id"> & { name: string | null }): SessionView["events"][number] => ({
+  at: event.at,
+  kind: event.kind,
+  actor: event.actor,
+  point: event.pointId === null ? null : { id: event.pointId, name: event.name ?? "" },
+});
