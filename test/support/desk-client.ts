@@ -1,0 +1,44 @@
+import type { ErrorView, PointView, RecordingView, RoomView, SessionView, UserView } from "../../src/hub/http/views.ts";
+import type { PointRole } from "../../src/protocol/protocol.ts";
+
+/** A person at the desk, by the hub's HTTP interface. */
+export class DeskClient {
+  readonly #base: string;
+  cookie = "";
+
+  constructor(base: string) {
+    this.#base = base;
+  }
+
+  async request<T>(method: "GET" | "POST", path: string, body?: unknown): Promise<T> {
+    const response = await fetch(`${this.#base}${path}`, {
+      method,
+      headers: { origin: this.#base, cookie: this.cookie, "content-type": "application/json" },
+      body: method === "POST" ? JSON.stringify(body ?? {}) : null,
+      signal: AbortSignal.timeout(10_000),
+    });
+    const set = response.headers.getSetCookie();
+    if (set.length > 0) this.cookie = set.map((cookie) => cookie.split(";")[0]).join("; ");
+    const text = await response.text();
+    if (!response.ok) {
+      const error = JSON.parse(text) as ErrorView;
+      throw new Error(`${method} ${path}: ${response.status} ${error.code} ${error.detail}`);
+    }
+    return JSON.parse(text) as T;
+  }
+
+  signIn = (login: string, password: string) => this.request<UserView>("POST", "/api/sign-in", { login, password });
+  changePassword = (current: string, next: string) =>
+    this.request<UserView>("POST", "/api/password", { current, next });
+  rooms = () => this.request<RoomView[]>("GET", "/api/rooms");
+  points = () => this.request<PointView[]>("GET", "/api/points");
+  pair = (code: string, pointName: string) =>
+    this.request<{ box: string; point: { id: string; name: string } }>("POST", "/api/pairing", { code, pointName });
+  revoke = (box: string) => this.request<unknown>("POST", `/api/boxes/${box}/revoke`);
+  createSession = (name: string, points: { id: string; role: PointRole }[]) =>
+    this.request<SessionView>("POST", "/api/sessions", { name, points });
+  session = (id: string) => this.request<SessionView>("GET", `/api/sessions/${id}`);
+  act = (id: string, act: "start" | "pause" | "resume" | "end") =>
+    this.request<SessionView>("POST", `/api/sessions/${id}/${act}`);
+  recording = (id: string) => this.request<RecordingView>("GET", `/api/recordings/${id}`);
+}

@@ -1,0 +1,191 @@
+import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { BoxId, PointId, RoomState } from "../../src/protocol/protocol.ts";
+import { layCable, type Cable } from "./cable.ts";
+import { DeskClient } from "./desk-client.ts";
+import { freePort } from "./free-port.ts";
+import { startProvince, type ProvinceDaemon } from "./province-daemon.ts";
+import { supervise, type Supervised } from "./supervised.ts";
+import { until } from "./until.ts";
+
+/**
+ * A whole province on one machine: hub, rooms and storage as the processes that they are in the field, each started
+ * again when it dies, as systemd would. Used by scripts/demo, the fault tests and the benches.
+ */
+export interface Stand extends AsyncDisposable {
+  readonly hub: HubProcess;
+  readonly rooms: RoomProcess[];
+  readonly province: ProvinceDaemon;
+  /** Signed in as the administrator. */
+  readonly desk: DeskClient;
+  readonly password: string;
+}
+
+export interface HubProcess {
+  readonly process: Supervised;
+  readonly url: string;
+  readonly tlsPort: number;
+  readonly dataDirectory: string;
+  readonly logFile: string;
+}
+
+export interface RoomProcess {
+  readonly name: string;
+  readonly process: Supervised;
+  readonly dataDirectory: string;
+  readonly runDirectory: string;
+  readonly roomUrl: string;
+  readonly logFile: string;
+  /** The line to the hub, where this room has one that can be cut. */
+  readonly cable: Cable | undefined;
+  /** Known once paired. */
+  box: BoxId;
+  point: PointId;
+}
+
+export interface StandOptions {
+  directory: string;
+  rooms: { name: string; cable?: boolean; capture?: unknown }[];
+  say?: (line: string) => void;
+}
+
+const root = join(import.meta.dirname, "../..");
+export const ADMINISTRATOR = "admin";
+
+async function startHub(directory: string, province: string): Promise<HubProcess> {
+  const dataDirectory = join(directory, "data");
+  await mkdir(dataDirectory, { recursive: true });
+  const [tlsPort, loopbackPort] = [await freePort(), await freePort()];
+  const config = join(directory, "hub.json");
+  await writeFile(
+    config,
+    JSON.stringify({
+      dataDirectory,
+      listen: { host: "127.0.0.1", port: tlsPort },
+      loopback: { port: loopbackPort },
+      hostNames: ["localhost", "127.0.0.1"],
+      province: { target: province },
+    }),
+  );
+  const logFile = join(directory, "hub.log");
+  const process = await supervise([globalThis.process.execPath, join(root, "src/hub/main.ts"), "--config", config], { logFile });
+  return { process, url: `http://127.0.0.1:${loopbackPort}`, tlsPort, dataDirectory, logFile };
+}
+
+async function startRoom(
+  directory: string,
+  options: StandOptions["rooms"][number],
+  hubPort: number,
+): Promise<RoomProcess> {
+  const dataDirectory = join(directory, "data");
+  const runDirectory = join(directory, "run");
+  await mkdir(dataDirectory, { recursive: true });
+  await mkdir(runDirectory, { recursive: true });
+  const cable = options.cable ? await layCable({ host: "127.0.0.1", port: hubPort }) : undefined;
+  const roomPort = await freePort();
+  const config = join(directory, "box.json");
+  await writeFile(
+    config,
+    JSON.stringify({
+      dataDirectory,
+      runDirectory,
+      hub: { host: "127.0.0.1", port: cable?.port ?? hubPort },
+      capture: options.capture ?? { source: { kind: "virtual", label: options.name } },
+      room: { port: roomPort },
+    }),
+  );
+  const logFile = join(directory, "box.log");
+  const process = await supervise([globalThis.process.execPath, join(root, "src/edge/main.ts"), "--config", config], { logFile });
+  return {
+    name: options.name,
+    process,
+    dataDirectory,
+    runDirectory,
+    roomUrl: `http://127.0.0.1:${roomPort}`,
+    logFile,
+    cable,
+    box: "" as BoxId,
+    point: "" as PointId,
+  };
+}
+
+const roomState = async (room: RoomProcess): Promise<RoomState> =>
+  (await (await fetch(`${room.roomUrl}/api/room`, { signal: AbortSignal.timeout(5_000) })).json()) as RoomState;
+
+/** Reads the code from the room's screen and types it at the desk, as two people on the telephone do. */
+async function pair(room: RoomProcess, desk: DeskClient): Promise<void> {
+  const code = await until(
+    `${room.name} shows its pairing code`,
+    async () => {
+      const { pairing } = await roomState(room);
+      return pairing.state === "code" && pairing.code;
+    },
+    { withinMs: 30_000, everyMs: 100 },
+  );
+  const { box, point } = await desk.pair(code, room.name);
+  room.box = box as BoxId;
+  room.point = point.id as PointId;
+}
+
+export async function raiseStand(options: StandOptions): Promise<Stand> {
+  const say = options.say ?? (() => {});
+  const { directory } = options;
+  await mkdir(directory, { recursive: true });
+  const stack = new AsyncDisposableStack();
+  try {
+    const province = stack.use(await startProvince(join(directory, "province")));
+    const hub = await startHub(join(directory, "hub"), province.target);
+    stack.defer(async () => void (await hub.process.stop()));
+    const oneTime = await until(
+      `the hub prints its one-time password (${hub.logFile})`,
+      async () => /\b([A-Z0-9]{4}(?:-[A-Z0-9]{4}){3})\b/.exec(await readFile(hub.logFile, "utf8"))?.[1],
+      { withinMs: 30_000, everyMs: 50 },
+    );
+    const desk = new DeskClient(hub.url);
+    await until("the hub answers", () => fetch(hub.url).then(() => true), { withinMs: 30_000 });
+    await desk.signIn(ADMINISTRATOR, oneTime);
+    const password = [...oneTime.toLowerCase().split("-")].reverse().join("-");
+    await desk.changePassword(oneTime, password);
+    say("Trung tâm đã chạy.");
+
+    const rooms: RoomProcess[] = [];
+    for (const [i, room] of options.rooms.entries()) {
+      const started = await startRoom(join(directory, `room-${i + 1}`), room, hub.tlsPort);
+      stack.defer(async () => {
+        await started.process.stop();
+        await started.cable?.[Symbol.asyncDispose]();
+      });
+      rooms.push(started);
+    }
+    for (const room of rooms) {
+      await pair(room, desk);
+      say(`Đã ghép thiết bị của ${room.name}.`);
+    }
+    await until(
+      "every room is connected and live",
+      async () => {
+        const views = await desk.rooms();
+        return rooms.every((room) => views.some((view) => view.box === room.box && view.connected && view.live.length === 2));
+      },
+      { withinMs: 60_000, everyMs: 100 },
+    );
+    const resources = stack.move();
+    return { hub, rooms, province, desk, password, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+/** Last lines of every log of a stand: what to read when something went wrong. */
+export async function standLogs(directory: string, lines = 15): Promise<string> {
+  const parts: string[] = [];
+  for (const folder of await readdir(directory)) {
+    for (const file of await readdir(join(directory, folder)).catch(() => [])) {
+      if (!file.endsWith(".log")) continue;
+      const text = await readFile(join(directory, folder, file), "utf8");
+      parts.push(`== ${folder}/${file}`, ...text.trimEnd().split("\n").slice(-lines));
+    }
+  }
+  return parts.join("\n");
+}
