@@ -32,6 +32,12 @@ export function parseSegmentPath(path: string): SegmentName | undefined {
   return { session: match[1] as SessionId, take: match[2] as TakeId, seq: Number(match[3]) };
 }
 
+/**
+ * rsync keeps interrupted files in this folder beside the file (`--partial-dir`). Besides it the hub's inbox takes
+ * nothing but names of {@link segmentPath}.
+ */
+export const PARTIAL_DIRECTORY = ".partial";
+
 /** Folder of one room's take inside a session's BagIt bag: `data/point-…/take-…`. */
 export const archiveTakePath = (point: PointId, take: TakeId): string => `data/${point}/${take}`;
 
