@@ -20,9 +20,17 @@ export async function makeDirectory(path: string, mode = 0o700): Promise<void> {
   for (let dir = path; dir.length >= first.length; dir = dirname(dir)) await syncDirectory(dirname(dir));
 }
 
-/** The one durable write: temporary file, fsync, rename, fsync of the directory. Readers see the old or the new. */
-export async function writeDurable(path: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
-  const temporary = join(dirname(path), `.${randomBytes(6).toString("hex")}.tmp`);
+/**
+ * The one durable write: temporary file, fsync, rename, fsync of the directory. Readers see the old or the new.
+ * @param temporaryDirectory on the same file system; a crash leaves its temporary file there
+ */
+export async function writeDurable(
+  path: string,
+  data: string | Uint8Array,
+  mode = 0o600,
+  temporaryDirectory: string = dirname(path),
+): Promise<void> {
+  const temporary = join(temporaryDirectory, `.${randomBytes(6).toString("hex")}.tmp`);
   const handle = await open(temporary, "wx", mode);
   try {
     await handle.writeFile(data);

@@ -41,6 +41,39 @@ export const PARTIAL_DIRECTORY = ".partial";
 /** Folder of one room's take inside a session's BagIt bag: `data/point-…/take-…`. */
 export const archiveTakePath = (point: PointId, take: TakeId): string => `data/${point}/${take}`;
 
+/** Names of one segment's files in its take's folder of the bag; each signature is DER, over the file before it. */
+export function archiveSegmentFiles(seq: number) {
+  const stem = segmentFileName(seq).slice(0, -".ts".length);
+  return {
+    media: `${stem}.ts`,
+    record: `${stem}.json`,
+    recordSignature: `${stem}.json.sig`,
+    receipt: `${stem}.receipt.json`,
+    receiptSignature: `${stem}.receipt.json.sig`,
+  } as const;
+}
+
+/** A record that is not a segment's, by its place in the chain. */
+export const archiveRecordFile = (n: number): string => `record-${String(n).padStart(SEQ_DIGITS, "0")}.json`;
+
+/** Files of a bag that are named once. Paths are relative to the bag, which is the folder named after its session. */
+export const BAG = {
+  declaration: "bagit.txt",
+  info: "bag-info.txt",
+  manifest: "manifest-sha256.txt",
+  tagManifest: "tagmanifest-sha256.txt",
+  tagManifestSignature: "tagmanifest-sha256.txt.sig",
+  readme: "README.txt",
+  ca: "keys/ca.pem",
+  hubKey: "keys/hub.pub.pem",
+  boxCertificate: (box: BoxId) => `keys/${box}.crt.pem`,
+  boxKey: (box: BoxId) => `keys/${box}.pub.pem`,
+  chain: "chain.jsonl",
+  chainSignature: "chain.jsonl.sig",
+  viewing: (point: PointId) => `viewing/${point}.mp4`,
+  viewingSources: (point: PointId) => `viewing/${point}.json`,
+} as const;
+
 export type LiveKind = "video" | "audio";
 
 /**

@@ -148,4 +148,34 @@ export const migrations: Record<string, Migration> = {
         .execute();
     },
   },
+  "002-archive": {
+    async up(db: Kysely<unknown>) {
+      // Running totals: 124 rooms bring a dozen segments a second, and nobody may count them all again for each one.
+      for (const column of ["sizeBytes", "hubSegments", "provinceSegments", "refusedSegments", "gaps"])
+        await db.schema
+          .alterTable("take")
+          .addColumn(column, "integer", (c) => c.notNull().defaultTo(0))
+          .execute();
+      await db.schema
+        .alterTable("take")
+        .addColumn("durationMs", "real", (c) => c.notNull().defaultTo(0))
+        .execute();
+      await db.schema.createIndex("takeByBox").on("take").columns(["boxId", "startedAt"]).execute();
+      await db.schema
+        .createTable("bag")
+        .addColumn("sessionId", "text", (c) => c.primaryKey().references("session.id"))
+        .addColumn("additions", "integer", (c) => c.notNull())
+        .addColumn("manifestSha256", "text")
+        .addColumn("tagManifestSha256", "text")
+        .addColumn("viewing", "integer", (c) => c.notNull().defaultTo(0))
+        .addColumn("provinceTagManifestSha256", "text")
+        .execute();
+      await db.schema
+        .createTable("storage")
+        .addColumn("name", "text", (c) => c.primaryKey())
+        .addColumn("target", "text", (c) => c.notNull())
+        .addColumn("uuid", "text", (c) => c.notNull())
+        .execute();
+    },
+  },
 };

@@ -16,6 +16,8 @@ export interface Database {
   gap: GapTable;
   auditEntry: AuditEntryTable;
   counter: CounterTable;
+  bag: BagTable;
+  storage: StorageTable;
 }
 
 export interface UserTable {
@@ -91,6 +93,14 @@ export interface TakeTable {
   nextSeq: number;
   ended: 0 | 1;
   startedAt: string;
+  /** Running totals of its segments and gaps; the number of its segments is nextSeq. */
+  sizeBytes: Generated<number>;
+  hubSegments: Generated<number>;
+  provinceSegments: Generated<number>;
+  /** Refused at least once and not yet verified. */
+  refusedSegments: Generated<number>;
+  gaps: Generated<number>;
+  durationMs: Generated<number>;
 }
 
 /** Every evidence record as it came, with the hub's countersignature over the same bytes. Never changed. */
@@ -150,4 +160,24 @@ export interface AuditEntryTable {
 export interface CounterTable {
   name: "assignmentRevision";
   value: number;
+}
+
+/** How far a session's BagIt bag is. The row exists from the session's first record on. */
+export interface BagTable {
+  sessionId: SessionId;
+  /** Changes since the bag was last finished; 0: its tag files state all there is. */
+  additions: number;
+  manifestSha256: string | null;
+  tagManifestSha256: string | null;
+  /** 1: every room's viewing copy shows all that the manifest names. */
+  viewing: Generated<0 | 1>;
+  /** The tag manifest that was verified at the province. */
+  provinceTagManifestSha256: string | null;
+}
+
+/** Which storage was met the first time: an unmounted directory or a swapped disk is never taken for it. */
+export interface StorageTable {
+  name: "archive" | "province";
+  target: string;
+  uuid: string;
 }
