@@ -2,11 +2,11 @@ import { randomBytes } from "node:crypto";
 import { isoUtc, sha256Hex, type Clock, type Log } from "../../platform/platform.ts";
 import type { HubDatabase, UserTable } from "../database/database.ts";
 import type { UserView } from "../http/views.ts";
-import { hashPassword, oneTimePassword, passwordFault, passwordHolds } from "./password.ts";
+import { hashPassword, oneTimePassword, passwordFault, passwordHolds, readOneTimePassword } from "./password.ts";
 import { createDoors } from "./tries.ts";
 
 const SIGN_IN_MS = 12 * 3_600_000;
-const ADMINISTRATOR = { login: "administrator", name: "Quản trị viên" };
+const ADMINISTRATOR = { login: "admin", name: "Quản trị viên" };
 /** argon2 takes threads that recordings need too (libuv's pool has four), so few run at once and few may wait. */
 const HASHING_AT_ONCE = 1;
 const HASHING_WAITING = 16;
@@ -89,7 +89,8 @@ export function createAccounts({ db, clock, log }: { db: HubDatabase; clock: Clo
       return { ok: false, code: "tooManyTries", detail: `try again in ${retryAfterS} s`, retryAfterS };
     }
     const user = await db.selectFrom("user").selectAll().where("login", "=", login.toLowerCase()).executeTakeFirst();
-    const held = await hashing(async () => passwordHolds(password, user?.passwordHash ?? (await nobody)));
+    const typed = user?.mustChangePassword === 1 ? readOneTimePassword(password) : password;
+    const held = await hashing(async () => passwordHolds(typed, user?.passwordHash ?? (await nobody)));
     if (held === "full") return { ok: false, code: "tooManyTries", detail: "too many are signing in", retryAfterS: 5 };
     if (user && held) {
       doors.forget(...names);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { hashPassword, oneTimePassword, passwordFault, passwordHolds } from "./password.ts";
+import { hashPassword, oneTimePassword, passwordFault, passwordHolds, readOneTimePassword } from "./password.ts";
 
 test("a password holds against its own hash only, and equal passwords have different hashes", async () => {
   const [first, second] = await Promise.all([hashPassword("mật khẩu rất dài"), hashPassword("mật khẩu rất dài")]);
@@ -38,5 +38,11 @@ test("weak passwords are refused with a reason", () => {
 test("one-time passwords are four groups of four readable characters, and never the same", () => {
   const made = new Set(Array.from({ length: 200 }, oneTimePassword));
   expect(made.size).toBe(200);
-  for (const password of made) expect(password).toMatch(/^([a-hjkmnp-z2-9]{4}-){3}[a-hjkmnp-z2-9]{4}$/);
+  for (const password of made) expect(password).toMatch(/^([A-HJKMNP-Z2-9]{4}-){3}[A-HJKMNP-Z2-9]{4}$/);
+});
+
+test("a one-time password may be typed in any case and without its separators", () => {
+  for (const typed of ["K3XM-92FA-BCDE-2345", "k3xm92fabcde2345", " k3xm 92fa bcde 2345 "])
+    expect(readOneTimePassword(typed)).toBe("K3XM-92FA-BCDE-2345");
+  expect(readOneTimePassword("")).toBe("");
 });

@@ -50,10 +50,19 @@ export function passwordFault(next: string, current: string, login: string): str
 }
 
 /** No letter or digit that a person could take for another: 31 characters, 79 bits in 16. */
-const READABLE = "abcdefghjkmnpqrstuvwxyz23456789";
+const READABLE = "ABCDEFGHJKMNPQRSTUVWXYZ23456789";
 
-/** `k3xm-92fa-…`: four groups of four, to be read from a terminal and typed once. */
+/** `K3XM-92FA-…`: four groups of four, to be read from a terminal and typed once. */
 export const oneTimePassword = (): string =>
   Array.from({ length: 4 }, () => Array.from({ length: 4 }, () => READABLE[randomInt(READABLE.length)]).join("")).join(
     "-",
   );
+
+/** A one-time password as people type it: any case, with or without separators. */
+export const readOneTimePassword = (typed: string): string =>
+  (
+    typed
+      .toUpperCase()
+      .replace(/[^A-Z0-9]/g, "")
+      .match(/.{1,4}/g) ?? []
+  ).join("-");
