@@ -1,0 +1,51 @@
+import type { LiveKind } from "../../protocol/protocol.ts";
+import { FLV_TAG_HEADER_BYTES } from "../../media/media.ts";
+
+/** What a tag is to the fan-out: `sound` is an AAC frame, `other` is nothing a player needs. */
+export type TagRole = "config" | "key" | "delta" | "sound" | "other";
+
+/** Looks at the first two bytes of an AVC or AAC tag's body (FLV 10.1, E.4.2.1 and E.4.3.1). */
+export function roleOf(kind: LiveKind, tag: Uint8Array): TagRole {
+  const first = tag[FLV_TAG_HEADER_BYTES]!;
+  const packetType = tag[FLV_TAG_HEADER_BYTES + 1];
+  if (packetType === 0) return "config";
+  if (packetType !== 1) return "other";
+  if (kind === "audio") return "sound";
+  return first >> 4 === 1 ? "key" : "delta";
+}
+
+/** Longest group of pictures kept for viewers that join in its middle. Boxes send a key frame every 1 to 2 s. */
+const MAX_GOP_MS = 10_000;
+const MAX_GOP_BYTES = 2 << 20;
+
+/** The pictures since the last key frame, so that a new viewer sees something at once. */
+export class GopCache {
+  #tags: Uint8Array[] = [];
+  #bytes = 0;
+  #startMs = 0;
+  /** False before the first key frame and after a group outgrew the bounds: a viewer waits for the next key frame. */
+  #whole = false;
+
+  /** All pictures from a key frame on, or none. */
+  get tags(): readonly Uint8Array[] {
+    return this.#tags;
+  }
+
+  add(role: TagRole, timestampMs: number, tag: Uint8Array): void {
+    if (role === "key") {
+      this.clear();
+      this.#whole = true;
+      this.#startMs = timestampMs;
+    }
+    if (!this.#whole) return;
+    this.#bytes += tag.length;
+    if (this.#bytes > MAX_GOP_BYTES || timestampMs - this.#startMs > MAX_GOP_MS) return this.clear();
+    this.#tags.push(tag);
+  }
+
+  clear(): void {
+    this.#tags = [];
+    this.#bytes = 0;
+    this.#whole = false;
+  }
+}

@@ -1,0 +1,297 @@
+import type { WebSocket } from "ws";
+import type { BoxId, LiveKind, LiveStreamName } from "../../protocol/protocol.ts";
+import type { Clock, Log } from "../../platform/platform.ts";
+import {
+  flvHeader,
+  parseAacConfig,
+  parseAvcConfig,
+  readFlvAudio,
+  readFlvTags,
+  readFlvVideo,
+} from "../../media/media.ts";
+import type { IngestSink, PublishSink } from "../ingest/ingest.ts";
+import { GopCache, roleOf } from "./gop.ts";
+import { HLS_MASTER, type HlsFile, HlsOutput } from "./hls.ts";
+import { ViewerQueue } from "./queue.ts";
+
+export interface Live {
+  /** Where ingest delivers. */
+  readonly sink: IngestSink;
+  /**
+   * Serves a browser: FLV over binary messages, the first being the FLV header, each later one a whole tag. Kept
+   * waiting while nothing is published; closed with 1012 when the publish ends, with 1013 when it cannot keep up.
+   */
+  addViewer(socket: WebSocket, box: BoxId, kind: LiveKind): void;
+  /** What arrives from this box now. */
+  publishing(box: BoxId): LiveKind[];
+  /** Tells when `publishing` of a box changed; returns the way to stop listening. */
+  onChange(listener: (box: BoxId) => void): () => void;
+  /** A file of the box's HLS output (`index.m3u8` first); undefined where nothing is published or there is no such file. */
+  hlsFile(box: BoxId, file: string): Promise<HlsFile | undefined>;
+  close(): Promise<void>;
+}
+
+/** WebSocket close codes: service restart, try again later (IANA registry). */
+const CLOSE_ENDED = 1012;
+const CLOSE_TOO_SLOW = 1013;
+const PING_MS = 10_000;
+const HLS_IDLE_MS = 30_000;
+/** How long the first request of a playlist waits for the first segment: two groups of pictures and some. */
+const HLS_START_MS = 10_000;
+
+interface Viewer {
+  socket: WebSocket;
+  /** Set once the FLV header is sent, that is while it follows a publish. */
+  queue: ViewerQueue | undefined;
+  answered: boolean;
+  waitingBytes: number;
+}
+
+interface Publish {
+  run: string;
+  config: Buffer | undefined;
+  gop: GopCache;
+}
+
+interface Hls {
+  output: HlsOutput;
+  askedAtMs: number;
+}
+
+/**
+ * Fan-out of live tags to any number of viewers.
+ *
+ * INVARIANTS
+ * - A viewer is sent, in order and without holes: header, configuration, the group of pictures from its key frame
+ *   (never cached sound), then each tag its queue lets through. Tags are shared between viewers, never copied.
+ * - Nothing awaits a viewer: what one does not read waits in its own socket, bounded by its queue.
+ * - A channel exists while it has a publish or a viewer; an HLS output while both its publishes are the ones it began with.
+ */
+export function createLive({ log, clock }: { log: Log; clock: Clock }): Live {
+  const rooms = new Map<BoxId, Room>();
+  const listeners = new Set<(box: BoxId) => void>();
+  const closing = new AbortController();
+  const room = (box: BoxId): Room => {
+    let found = rooms.get(box);
+    if (!found) rooms.set(box, (found = new Room(log.with({ box }), clock)));
+    return found;
+  };
+  const prune = (box: BoxId) => {
+    if (rooms.get(box)?.empty) rooms.delete(box);
+  };
+  const changed = (box: BoxId) => {
+    for (const listener of listeners) listener(box);
+  };
+  const sweep = async () => {
+    for (;;) {
+      await clock.sleep(PING_MS, closing.signal);
+      for (const each of rooms.values()) each.sweep();
+    }
+  };
+  void sweep().catch(() => {});
+
+  return {
+    sink: {
+      open(name) {
+        const publish = room(name.box).open(name);
+        changed(name.box);
+        return {
+          tag: (timestampMs, tag) => publish.tag(timestampMs, tag),
+          close() {
+            publish.close();
+            prune(name.box);
+            changed(name.box);
+          },
+        };
+      },
+    },
+    addViewer(socket, box, kind) {
+      if (closing.signal.aborted) return socket.close(CLOSE_ENDED);
+      const remove = room(box).addViewer(socket, kind);
+      socket.on("error", () => socket.terminate());
+      socket.on("close", () => {
+        remove();
+        prune(box);
+      });
+    },
+    publishing: (box) => rooms.get(box)?.publishing() ?? [],
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    hlsFile: async (box, file) => rooms.get(box)?.hlsFile(file),
+    async close() {
+      closing.abort();
+      await Promise.all([...rooms.values()].map((each) => each.close()));
+      rooms.clear();
+    },
+  };
+}
+
+/** Everything live of one box. */
+class Room {
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #viewers: Record<LiveKind, Set<Viewer>> = { video: new Set(), audio: new Set() };
+  readonly #publishes: Partial<Record<LiveKind, Publish>> = {};
+  #hls: Hls | undefined;
+
+  constructor(log: Log, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  get empty(): boolean {
+    return this.publishing().length === 0 && this.#viewers.video.size === 0 && this.#viewers.audio.size === 0;
+  }
+
+  publishing(): LiveKind[] {
+    return (["video", "audio"] as const).filter((kind) => this.#publishes[kind]);
+  }
+
+  open({ kind, run }: LiveStreamName): PublishSink {
+    const publish: Publish = { run, config: undefined, gop: new GopCache() };
+    this.#publishes[kind] = publish;
+    this.#stopHls();
+    return {
+      tag: (timestampMs, tag) => this.#tag(kind, publish, timestampMs, tag),
+      close: () => {
+        if (this.#publishes[kind] !== publish) return;
+        this.#publishes[kind] = undefined;
+        this.#stopHls();
+        for (const viewer of this.#viewers[kind]) if (viewer.queue) this.#dismiss(kind, viewer, CLOSE_ENDED);
+      },
+    };
+  }
+
+  addViewer(socket: WebSocket, kind: LiveKind): () => void {
+    const viewer: Viewer = { socket, queue: undefined, answered: true, waitingBytes: 0 };
+    this.#viewers[kind].add(viewer);
+    socket.on("pong", () => (viewer.answered = true));
+    const publish = this.#publishes[kind];
+    if (publish?.config) this.#join(kind, viewer, publish, publish.config);
+    return () => void this.#viewers[kind].delete(viewer);
+  }
+
+  /** Ends viewers that neither answered nor read anything since the last look, and an HLS output nobody asks for. */
+  sweep(): void {
+    for (const kind of ["video", "audio"] as const)
+      for (const viewer of this.#viewers[kind]) {
+        const waitingBytes = viewer.socket.bufferedAmount;
+        if (!viewer.answered && waitingBytes >= viewer.waitingBytes) {
+          this.#log.info("live.viewerLost", { kind, waitingBytes });
+          viewer.socket.terminate();
+          continue;
+        }
+        viewer.answered = false;
+        viewer.waitingBytes = waitingBytes;
+        viewer.socket.ping();
+      }
+    if (this.#hls && this.#clock.monotonicMs() - this.#hls.askedAtMs > HLS_IDLE_MS) this.#stopHls();
+  }
+
+  async hlsFile(file: string): Promise<HlsFile | undefined> {
+    if (file === HLS_MASTER) this.#hls ??= this.#startHls();
+    const hls = this.#hls;
+    if (!hls) return undefined;
+    if (file.endsWith(".m3u8")) hls.askedAtMs = this.#clock.monotonicMs();
+    const deadline = new AbortController();
+    void this.#clock.sleep(HLS_START_MS, deadline.signal).then(
+      () => deadline.abort(),
+      () => {},
+    );
+    try {
+      return await hls.output.file(file, deadline.signal);
+    } finally {
+      deadline.abort();
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const kind of ["video", "audio"] as const)
+      for (const viewer of this.#viewers[kind]) this.#dismiss(kind, viewer, CLOSE_ENDED);
+    const hls = this.#hls;
+    this.#hls = undefined;
+    await hls?.output.close();
+  }
+
+  #tag(kind: LiveKind, publish: Publish, timestampMs: number, tag: Buffer): void {
+    const role = roleOf(kind, tag);
+    if (role === "config") {
+      if (publish.config?.equals(tag)) return;
+      publish.config = tag;
+      publish.gop.clear();
+      // Its tracks were declared with the configuration before.
+      this.#stopHls();
+      for (const viewer of this.#viewers[kind]) if (!viewer.queue) this.#join(kind, viewer, publish, undefined);
+    } else if (kind === "video") publish.gop.add(role, timestampMs, tag);
+    if (!publish.config) return;
+    for (const viewer of this.#viewers[kind]) this.#offer(kind, viewer, role, tag);
+    if (this.#hls) for (const each of readFlvTags(tag)) this.#hls.output[kind](each);
+  }
+
+  #join(kind: LiveKind, viewer: Viewer, publish: Publish, config: Buffer | undefined): void {
+    if (viewer.socket.readyState !== viewer.socket.OPEN) return;
+    const cached = publish.gop.tags;
+    viewer.queue = new ViewerQueue(cached.length > 0);
+    viewer.socket.send(flvHeader({ audio: kind === "audio", video: kind === "video" }));
+    if (config) viewer.socket.send(config);
+    for (const tag of cached) viewer.socket.send(tag);
+  }
+
+  #offer(kind: LiveKind, viewer: Viewer, role: ReturnType<typeof roleOf>, tag: Buffer): void {
+    const { socket, queue } = viewer;
+    if (!queue || socket.readyState !== socket.OPEN) return;
+    switch (queue.offer(role, tag.length, socket.bufferedAmount)) {
+      case "send":
+        socket.send(tag);
+        return;
+      case "close":
+        this.#log.info("live.viewerTooSlow", { kind, waitingBytes: socket.bufferedAmount });
+        this.#dismiss(kind, viewer, CLOSE_TOO_SLOW);
+        return;
+      case "skip":
+    }
+  }
+
+  #dismiss(kind: LiveKind, viewer: Viewer, code: number): void {
+    this.#viewers[kind].delete(viewer);
+    viewer.socket.close(code);
+  }
+
+  #startHls(): Hls | undefined {
+    const configOf = (kind: LiveKind) => {
+      const config = this.#publishes[kind]?.config;
+      return config && readFlvTags(config)[0]!.body;
+    };
+    const videoBody = configOf("video");
+    const audioBody = configOf("audio");
+    const videoTag = videoBody && readFlvVideo(videoBody);
+    const audioTag = audioBody && readFlvAudio(audioBody);
+    const video = videoTag?.kind === "config" ? parseAvcConfig(videoTag.avcC) : undefined;
+    let audio = audioTag?.kind === "config" ? parseAacConfig(audioTag.audioSpecificConfig) : undefined;
+    // Two runs of the encoder have two time lines: the picture goes without the sound of another run.
+    if (video && this.#publishes.video?.run !== this.#publishes.audio?.run) audio = undefined;
+    if (!video && !audio) return undefined;
+    const output: HlsOutput = new HlsOutput({
+      log: this.#log,
+      ...(video && { video }),
+      ...(audio && { audio }),
+      onFailure: () => {
+        if (this.#hls?.output === output) this.#hls = undefined;
+      },
+    });
+    this.#log.info("hls.started", { video: Boolean(video), audio: Boolean(audio) });
+    // The group of pictures at hand saves the first viewer the wait for a key frame.
+    for (const tag of (video && this.#publishes.video?.gop.tags) ?? [])
+      for (const each of readFlvTags(tag)) output.video(each);
+    return { output, askedAtMs: this.#clock.monotonicMs() };
+  }
+
+  #stopHls(): void {
+    if (!this.#hls) return;
+    void this.#hls.output.close();
+    this.#hls = undefined;
+    this.#log.info("hls.stopped");
+  }
+}
