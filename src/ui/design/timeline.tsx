@@ -1,0 +1,214 @@
+import { Maximize2, ZoomIn, ZoomOut } from "lucide-preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { TIMELINE } from "../text/desk.ts";
+import { clockTime, clockTimeSeconds, duration } from "../text/format.ts";
+import { IconButton } from "./button.tsx";
+import { type Bar, follow, pan, position, type Span, ticks, zoom } from "./timeline-scale.ts";
+
+export interface TimelineGap extends Span {
+  words: string;
+}
+export interface TimelineRow {
+  id: string;
+  name: string;
+  /** Said beside the name and by screen readers: how much there is and what is missing. */
+  note: string;
+  bars: Bar[];
+  gaps: TimelineGap[];
+}
+interface Props {
+  rows: TimelineRow[];
+  whole: Span;
+  cursor: number;
+  onSeek: (at: number) => void;
+  /** Things that happened to the whole session, drawn on top. */
+  marks: { at: number; words: string }[];
+  /** The row whose sound is heard. */
+  chosen: string | null;
+  onChoose: (id: string) => void;
+}
+
+const ZOOM_STEP = 0.6;
+const percent = (share: number): string => `${share * 100}%`;
+const place = (view: Span, span: Span) => {
+  const from = Math.max(position(view, span.from), 0);
+  return { left: percent(from), width: percent(Math.min(position(view, span.to), 1) - from) };
+};
+const inView = (view: Span, span: Span): boolean => span.to > view.from && span.from < view.to;
+
+/** Rooms as rows on one axis of time. The list of gaps beside it says the same in words. */
+export function Timeline(props: Props) {
+  const { whole, rows } = props;
+  const [view, setView] = useState<Span>(whole);
+  const tracks = useRef<HTMLDivElement>(null);
+  const dragging = useRef(false);
+
+  // A session that is still recorded grows: a view of the whole stays a view of the whole.
+  const seen = useRef(whole);
+  useEffect(() => {
+    const before = seen.current;
+    seen.current = whole;
+    setView((now) => (now.from === before.from && now.to === before.to ? whole : now));
+  }, [whole.from, whole.to]);
+  useEffect(() => setView((now) => follow(now, whole, props.cursor)), [props.cursor]);
+
+  const zoomBy = (factor: number, at = props.cursor) => setView((now) => zoom(now, whole, factor, at));
+  const instantAt = (clientX: number): number => {
+    const box = tracks.current!.getBoundingClientRect();
+    const share = Math.min(1, Math.max(0, (clientX - box.left) / box.width));
+    return view.from + share * (view.to - view.from);
+  };
+
+  // A listener of our own: the page must not scroll while the wheel zooms, and Preact's would be passive.
+  useEffect(() => {
+    const element = tracks.current;
+    if (!element) return;
+    const onWheel = (event: WheelEvent) => {
+      event.preventDefault();
+      const box = element.getBoundingClientRect();
+      const share = (event.clientX - box.left) / box.width;
+      setView((now) => {
+        const length = now.to - now.from;
+        if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY))
+          return pan(now, whole, ((event.deltaX || event.deltaY) / box.width) * length);
+        return zoom(now, whole, event.deltaY < 0 ? ZOOM_STEP : 1 / ZOOM_STEP, now.from + share * length);
+      });
+    };
+    element.addEventListener("wheel", onWheel, { passive: false });
+    return () => element.removeEventListener("wheel", onWheel);
+  }, [whole.from, whole.to]);
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    const step = event.shiftKey ? 10_000 : 1_000;
+    const acts: Record<string, () => void> = {
+      ArrowLeft: () => props.onSeek(Math.max(whole.from, props.cursor - step)),
+      ArrowRight: () => props.onSeek(Math.min(whole.to, props.cursor + step)),
+      PageDown: () => props.onSeek(Math.max(whole.from, props.cursor - 60_000)),
+      PageUp: () => props.onSeek(Math.min(whole.to, props.cursor + 60_000)),
+      Home: () => props.onSeek(whole.from),
+      End: () => props.onSeek(whole.to),
+      "+": () => zoomBy(ZOOM_STEP),
+      "=": () => zoomBy(ZOOM_STEP),
+      "-": () => zoomBy(1 / ZOOM_STEP),
+      "0": () => setView(whole),
+    };
+    const act = acts[event.key];
+    if (!act) return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
+  };
+
+  const axis = ticks(view, 9);
+  const label = axis.stepMs < 60_000 ? clockTimeSeconds : clockTime;
+  const zoomed = view.from !== whole.from || view.to !== whole.to;
+  return (
+    <div class="timeline">
+      <div class="timeline-tools">
+        <p class="soft">{TIMELINE.hint}</p>
+        <div class="row-tight">
+          <IconButton
+            icon={ZoomOut}
+            label={TIMELINE.zoomOut}
+            disabled={!zoomed}
+            onPress={() => zoomBy(1 / ZOOM_STEP)}
+          />
+          <IconButton icon={ZoomIn} label={TIMELINE.zoomIn} onPress={() => zoomBy(ZOOM_STEP)} />
+          <IconButton icon={Maximize2} label={TIMELINE.zoomAll} disabled={!zoomed} onPress={() => setView(whole)} />
+        </div>
+      </div>
+      <div class="timeline-frame">
+        <ul class="timeline-names" aria-label={TIMELINE.label(rows.length)}>
+          {rows.map((row) => (
+            <li key={row.id}>
+              <button type="button" aria-pressed={row.id === props.chosen} onClick={() => props.onChoose(row.id)}>
+                <span class="timeline-name">{row.name}</span>
+                <span class="aside">{row.note}</span>
+              </button>
+            </li>
+          ))}
+        </ul>
+        <div
+          class="timeline-tracks"
+          ref={tracks}
+          onPointerDown={(event) => {
+            if (event.button !== 0) return;
+            dragging.current = true;
+            tracks.current!.setPointerCapture(event.pointerId);
+            props.onSeek(instantAt(event.clientX));
+          }}
+          onPointerMove={(event) => dragging.current && props.onSeek(instantAt(event.clientX))}
+          onPointerUp={() => {
+            dragging.current = false;
+          }}
+          onPointerCancel={() => {
+            dragging.current = false;
+          }}
+        >
+          <div class="timeline-axis" aria-hidden="true">
+            {axis.at.map((at) => (
+              <span key={at} style={{ left: percent(position(view, at)) }}>
+                {label(at)}
+              </span>
+            ))}
+            {props.marks
+              .filter(({ at }) => at >= view.from && at <= view.to)
+              .map(({ at, words }) => (
+                <i
+                  key={`${at}${words}`}
+                  class="timeline-mark"
+                  title={words}
+                  style={{ left: percent(position(view, at)) }}
+                />
+              ))}
+          </div>
+          {rows.map((row) => (
+            <div
+              key={row.id}
+              class={`timeline-row${row.id === props.chosen ? " timeline-chosen" : ""}`}
+              aria-hidden="true"
+            >
+              {row.bars
+                .filter((bar) => inView(view, bar))
+                .map((bar) => (
+                  <i key={bar.from} class={`bar bar-${bar.state}`} style={place(view, bar)} />
+                ))}
+              {row.gaps
+                .filter((gap) => inView(view, gap))
+                .map((gap) => (
+                  <i
+                    key={`${gap.from}${gap.words}`}
+                    class="bar bar-gap"
+                    style={place(view, gap)}
+                    title={`${gap.words}, ${duration(gap.to - gap.from)}`}
+                  >
+                    {gap.words}
+                  </i>
+                ))}
+            </div>
+          ))}
+          <div
+            class="timeline-cursor"
+            role="slider"
+            tabIndex={0}
+            aria-label={TIMELINE.cursor}
+            aria-valuemin={0}
+            aria-valuemax={Math.round((whole.to - whole.from) / 1_000)}
+            aria-valuenow={Math.round((props.cursor - whole.from) / 1_000)}
+            aria-valuetext={TIMELINE.cursorAt(clockTimeSeconds(props.cursor), duration(props.cursor - whole.from))}
+            style={{ left: percent(Math.min(1, Math.max(0, position(view, props.cursor)))) }}
+            onKeyDown={onKeyDown}
+          />
+        </div>
+      </div>
+      <ul class="timeline-legend" aria-label={TIMELINE.legend}>
+        {(["province", "hub", "waiting", "refused", "gap"] as const).map((state) => (
+          <li key={state}>
+            <i class={`bar bar-${state}`} aria-hidden="true" />
+            {TIMELINE[state]}
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}

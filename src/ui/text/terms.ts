@@ -1,0 +1,127 @@
+import type { GapCause, Lamp, LiveKind, PointRole, SessionState, Trouble } from "../../protocol/protocol.ts";
+
+/** Words that the desk and the room screen share, so that both places speak of one thing by one name. */
+
+export const PRODUCT = "Điểm Cầu";
+export const PRODUCT_LONG = "Tiếp công dân trực tuyến";
+
+type LampName = "picture" | "sound" | "link";
+
+export const LAMP_NAMES: Record<LampName, string> = { picture: "Hình", sound: "Tiếng", link: "Đường truyền" };
+
+/** The whole statement of a lamp, for screen readers and wherever there is room. */
+export const LAMP_WORDS: Record<LampName, Record<Lamp, string>> = {
+  picture: { ok: "Hình tốt", warn: "Hình cần xem lại", bad: "Mất hình", unknown: "Chưa rõ hình" },
+  sound: { ok: "Tiếng tốt", warn: "Tiếng cần xem lại", bad: "Mất tiếng", unknown: "Chưa rõ tiếng" },
+  link: {
+    ok: "Đường truyền tốt",
+    warn: "Đường truyền chậm",
+    bad: "Mất đường truyền",
+    unknown: "Chưa rõ đường truyền",
+  },
+};
+
+export interface TroubleWords {
+  /** What is wrong, in a few words. */
+  title: string;
+  /** One sentence that a cleaner could follow. */
+  repair: string;
+  /** What it means for the recording, and whose fault it is not. */
+  comfort: string;
+}
+
+export const TROUBLES: Record<Trouble, TroubleWords> = {
+  offline: {
+    title: "Mất kết nối",
+    repair: "Xem đèn thiết bị có sáng và dây mạng đã cắm chặt chưa; nếu cả hai đều tốt thì gọi nhà mạng.",
+    comfort: "Không phải lỗi của người trực phòng. Thiết bị còn điện thì vẫn ghi tại chỗ, bản ghi tự về khi nối lại.",
+  },
+  encoderFailed: {
+    title: "Thiết bị không lấy được hình và tiếng",
+    repair: "Rút phích điện của thiết bị, đợi 10 giây rồi cắm lại.",
+    comfort: "Không phải lỗi của người trực phòng. Phần đã ghi vẫn còn nguyên.",
+  },
+  encoderSlow: {
+    title: "Thiết bị chạy chậm",
+    repair: "Dời đồ vật che khe gió của thiết bị; nếu 10 phút sau vẫn chậm thì báo phụ trách kỹ thuật.",
+    comfort: "Thiết bị quá tải, đường truyền không có lỗi. Việc ghi vẫn tiếp tục.",
+  },
+  cameraNone: {
+    title: "Không thấy máy quay",
+    repair: "Rút dây máy quay khỏi thiết bị rồi cắm lại thật chặt.",
+    comfort: "Đường truyền không có lỗi. Chưa ghi được hình cho đến khi máy quay được cắm lại.",
+  },
+  pictureBlack: {
+    title: "Hình tối đen",
+    repair: "Mở nắp ống kính máy quay và bật đèn trong phòng.",
+    comfort: "Thiết bị và đường truyền không có lỗi. Tiếng vẫn được ghi.",
+  },
+  pictureFrozen: {
+    title: "Hình đứng yên",
+    repair: "Rút dây máy quay khỏi thiết bị, đợi 5 giây rồi cắm lại.",
+    comfort: "Đường truyền không có lỗi. Tiếng vẫn được ghi.",
+  },
+  microphoneNone: {
+    title: "Không thấy micrô",
+    repair: "Rút dây micrô khỏi thiết bị rồi cắm lại thật chặt.",
+    comfort: "Đường truyền không có lỗi. Chưa ghi được tiếng cho đến khi micrô được cắm lại.",
+  },
+  soundSilent: {
+    title: "Không có tiếng",
+    repair: "Bật công tắc trên micrô rồi nói thử một câu.",
+    comfort: "Thiết bị và đường truyền không có lỗi. Hình vẫn được ghi.",
+  },
+  soundClipping: {
+    title: "Tiếng quá to, bị rè",
+    repair: "Đặt micrô xa người nói thêm một gang tay.",
+    comfort: "Thiết bị và đường truyền không có lỗi. Việc ghi vẫn tiếp tục.",
+  },
+  notRecording: {
+    title: "Chưa ghi được",
+    repair: "Rút phích điện của thiết bị, đợi 10 giây rồi cắm lại; nếu vẫn chưa ghi thì gọi phụ trách kỹ thuật.",
+    comfort: "Không phải lỗi của người trực phòng. Phần đã ghi vẫn còn nguyên.",
+  },
+  liveDown: {
+    title: "Hình trực tiếp chưa về trung tâm",
+    repair: "Chưa cần làm gì; nếu quá 5 phút thì rút dây mạng của thiết bị rồi cắm lại.",
+    comfort: "Đường truyền của phòng chậm, không phải lỗi của người trực phòng. Việc ghi tại phòng không bị ảnh hưởng.",
+  },
+  diskLow: {
+    title: "Ổ đĩa của thiết bị sắp đầy",
+    repair: "Cứ để thiết bị bật và báo phụ trách kỹ thuật trước buổi tiếp sau.",
+    comfort: "Không phải lỗi của người trực phòng. Thiết bị không tự xóa bản ghi nào.",
+  },
+  syncBehind: {
+    title: "Bản ghi về trung tâm chậm",
+    repair: "Cứ để thiết bị bật, bản ghi sẽ tự về.",
+    comfort: "Đường truyền của phòng chậm, không phải lỗi của người trực phòng. Bản ghi tại phòng vẫn đủ.",
+  },
+};
+
+export const SESSION_STATES: Record<SessionState, string> = {
+  draft: "Chưa bắt đầu",
+  live: "Đang diễn ra",
+  paused: "Tạm dừng",
+  ended: "Đã kết thúc",
+};
+
+export const ROLES: Record<PointRole, string> = {
+  central: "Điểm cầu trung tâm",
+  delegate: "Điểm cầu đại biểu",
+};
+
+export const GAP_CAUSES: Record<GapCause, string> = {
+  starting: "Chờ thiết bị bắt đầu ghi",
+  paused: "Tạm dừng theo lệnh",
+  encoderDied: "Bộ ghi bị ngắt",
+  encoderStalled: "Bộ ghi bị đứng",
+  agentDied: "Thiết bị khởi động lại phần mềm",
+  powerLost: "Mất điện",
+  deviceLost: "Mất máy quay hoặc micrô",
+  segmentDamaged: "Đoạn ghi bị hỏng",
+  unknown: "Chưa rõ nguyên nhân",
+};
+
+export const LIVE_KINDS: Record<LiveKind, string> = { video: "hình", audio: "tiếng" };
+
+export const RECORDING_SIGN = "ĐANG GHI ÂM, GHI HÌNH";
