@@ -160,6 +160,10 @@ export const migrations: Record<string, Migration> = {
         .alterTable("take")
         .addColumn("durationMs", "real", (c) => c.notNull().defaultTo(0))
         .execute();
+      await db.schema
+        .alterTable("segment")
+        .addColumn("n", "integer", (c) => c.notNull().defaultTo(0))
+        .execute();
       await db.schema.createIndex("takeByBox").on("take").columns(["boxId", "startedAt"]).execute();
       await db.schema
         .createTable("bag")

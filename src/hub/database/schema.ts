@@ -117,6 +117,8 @@ export interface RecordTable {
 export interface SegmentTable {
   takeId: TakeId;
   seq: number;
+  /** Of its record. */
+  n: number;
   sessionId: SessionId;
   pointId: PointId;
   boxId: BoxId;
@@ -128,7 +130,7 @@ export interface SegmentTable {
   startedAt: string;
   hubState: "waiting" | "verified";
   /** How often bytes came that did not match the record. */
-  refusals: number;
+  refusals: Generated<number>;
   hubReceipt: string | null;
   hubReceiptSignature: string | null;
   provinceState: "waiting" | "verified";
