@@ -1,0 +1,131 @@
+import { createAdaptorServer, type ServerType } from "@hono/node-server";
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
+import { createServer as createHttpServer } from "node:http";
+import { WebSocketServer } from "ws";
+import { makeId, type SessionId } from "../../protocol/protocol.ts";
+import { causeOf, randomId, type Clock, type Log } from "../../platform/platform.ts";
+import type { HubDatabase } from "../database/database.ts";
+import { createApi, type ApiParts } from "./api.ts";
+import { loopbackNamesOnly, ownOriginOnly, securityHeaders, type DeskEnv, type Side } from "./door.ts";
+import { createEventStream } from "./events.ts";
+import { sendPage } from "./files.ts";
+import { createMedia, type MediaParts } from "./media.ts";
+import { HttpRefusal } from "./refusal.ts";
+import type { ErrorView } from "./views.ts";
+import { createWall, type RoomFacts } from "./wall.ts";
+
+export type { PairingOutcome, PairingTarget } from "./api.ts";
+export type { RoomFacts } from "./wall.ts";
+
+/** For the desk's typed client, `hc<DeskApi>(…)`. */
+export type DeskApi = ReturnType<typeof createApi>;
+
+const MAX_BODY_BYTES = 64 * 1024;
+
+export interface DeskParts {
+  db: HubDatabase;
+  clock: Clock;
+  log: Log;
+  accounts: ApiParts["accounts"];
+  reception: ApiParts["reception"];
+  live: MediaParts["live"];
+  fleet: ApiParts["fleet"] & {
+    rooms(): RoomFacts[] | Promise<RoomFacts[]>;
+    waitingBoxes(): number;
+    /** Routes for boxes that are not paired yet, below /pairing. */
+    pairing: Hono;
+  };
+  archive: ApiParts["archive"] & MediaParts["archive"];
+  /** Folder of the built desk. */
+  ui: string;
+}
+
+export interface Desk {
+  /** A server of this side that does not listen yet, with WebSockets; the TLS one is never told to listen itself. */
+  server(side: Side): ServerType;
+  roomsChanged(): void;
+  sessionChanged(session: SessionId): void;
+  recordingChanged(session: SessionId): void;
+  waitingBoxesChanged(): void;
+  /** Ends event streams and WebSockets (1001), so that servers can close. */
+  close(): void;
+}
+
+/** What browsers reach: sign-in, JSON interface, events, live, playback and the desk's own pages. */
+export function createDesk(parts: DeskParts): Desk {
+  const { clock, log, accounts, reception, fleet, archive, live } = parts;
+  const wall = createWall({ db: parts.db, reception, live, facts: () => fleet.rooms() });
+  const events = createEventStream({
+    clock,
+    log,
+    sources: {
+      rooms: () => wall.rooms(),
+      sessions: () => reception.sessions(),
+      session: (id) => reception.session(id),
+      recordings: () => archive.summaries(),
+      waitingBoxes: () => fleet.waitingBoxes(),
+    },
+  });
+
+  const app = new Hono<DeskEnv>()
+    .use(securityHeaders)
+    .use(loopbackNamesOnly)
+    .use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => refusePlainly("badRequest", "the body is too large") }))
+    // Boxes that are being paired are no browsers: no cookie, no Origin.
+    .route("/", fleet.pairing)
+    .use(ownOriginOnly)
+    .route("/", createApi({ accounts, reception, wall, fleet, archive }))
+    .route("/", createMedia({ clock, log, accounts, events, live, archive }))
+    .get("*", async (c, next) => {
+      if (/^\/(api|live|hls|pairing)(\/|$)/.test(c.req.path)) return next();
+      return (await sendPage(c, parts.ui)) ?? next();
+    });
+  app.notFound((c) => c.json<ErrorView>({ code: "notFound", detail: "there is nothing here" }, 404));
+  app.onError((error, c) => {
+    if (error instanceof HttpRefusal) {
+      if (error.retryAfterS !== undefined) c.header("retry-after", String(error.retryAfterS));
+      return c.json<ErrorView>({ code: error.code, detail: error.message }, error.status);
+    }
+    if (error instanceof HTTPException && error.status < 500)
+      return c.json<ErrorView>({ code: "badRequest", detail: error.message }, 400);
+    const id = makeId("take", randomId()).slice("take-".length);
+    log.error("http.failed", { id, method: c.req.method, path: c.req.path, cause: causeOf(error) });
+    return c.json<ErrorView>({ code: "internal", detail: `an unexpected fault; the hub's log has it as ${id}` }, 500);
+  });
+
+  const webSockets = new Set<WebSocketServer>();
+  return {
+    server(side) {
+      // Viewers send nothing; tags are compressed already.
+      const server = new WebSocketServer({ noServer: true, maxPayload: 1_024, perMessageDeflate: false });
+      webSockets.add(server);
+      return createAdaptorServer({
+        // The adapter keeps its own marks on env, so it is added to and not copied.
+        fetch: (request, env) => app.fetch(request, Object.assign(env, { side })),
+        websocket: { server },
+        createServer: createHttpServer,
+        overrideGlobalObjects: false,
+      });
+    },
+    roomsChanged: () => events.roomsChanged(),
+    sessionChanged(session) {
+      wall.sessionsChanged();
+      events.sessionChanged(session);
+    },
+    recordingChanged(session) {
+      wall.recordingsChanged();
+      events.recordingChanged(session);
+    },
+    waitingBoxesChanged: () => events.waitingBoxesChanged(),
+    close() {
+      events.close();
+      for (const server of webSockets) for (const socket of server.clients) socket.close(1001, "the hub is stopping");
+    },
+  };
+}
+
+function refusePlainly(code: ErrorView["code"], detail: string): never {
+  throw new HttpRefusal(code, detail);
+}

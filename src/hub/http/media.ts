@@ -1,0 +1,128 @@
+import { upgradeWebSocket } from "@hono/node-server";
+import { Hono } from "hono";
+import type { WebSocket } from "ws";
+import { z } from "zod";
+import { BoxId, PointId, SessionId, TakeId, type LiveKind } from "../../protocol/protocol.ts";
+import { causeOf, type Clock, type Log } from "../../platform/platform.ts";
+import type { Accounts } from "../accounts/accounts.ts";
+import type { Live } from "../live/live.ts";
+import { idIn } from "./api.ts";
+import { signedInOnly, type DeskEnv } from "./door.ts";
+import type { DeskEventStream } from "./events.ts";
+import { sendFile } from "./files.ts";
+import { HttpRefusal } from "./refusal.ts";
+
+export interface MediaParts {
+  clock: Clock;
+  log: Log;
+  accounts: Accounts;
+  events: DeskEventStream;
+  live: Live;
+  archive: {
+    playlist(session: SessionId, point: PointId): Promise<string | undefined>;
+    /** Absolute path of a verified segment file. */
+    segmentFile(session: SessionId, point: PointId, take: TakeId, file: string): Promise<string | undefined>;
+  };
+}
+
+const LiveKindName = z.enum(["video", "audio"] satisfies LiveKind[]);
+/** How often a lasting connection asks whether its user is still signed in. */
+const RECHECK_MS = 15_000;
+/** WebSocket close code "policy violation". */
+const CLOSE_SIGNED_OUT = 1008;
+/** One line in the audit log per user and recording within this time: a playlist is hundreds of requests. */
+const AUDIT_ONCE_MS = 3_600_000;
+const MAX_AUDITED = 10_000;
+
+/** What flows: events, live pictures and sound, recordings. */
+export function createMedia({ clock, log, accounts, events, live, archive }: MediaParts) {
+  const signedIn = (token: string) => async () => {
+    const user = await accounts.whoIs(token);
+    return user !== undefined && !user.mustChangePassword;
+  };
+
+  /** Closes a viewer's socket when its user signs out, expires or is reset. */
+  async function watchViewer(socket: WebSocket, allowed: () => Promise<boolean>): Promise<void> {
+    const closed = new AbortController();
+    socket.once("close", () => closed.abort());
+    for (;;) {
+      try {
+        await clock.sleep(RECHECK_MS, closed.signal);
+      } catch {
+        return;
+      }
+      if (!(await allowed())) return socket.close(CLOSE_SIGNED_OUT, "signed out");
+    }
+  }
+
+  const auditedMs = new Map<string, number>();
+  async function auditPlayback(user: { id: string; name: string }, session: SessionId): Promise<void> {
+    const key = `${user.id} ${session}`;
+    const last = auditedMs.get(key);
+    if (last !== undefined && clock.monotonicMs() - last < AUDIT_ONCE_MS) return;
+    auditedMs.delete(key);
+    auditedMs.set(key, clock.monotonicMs());
+    if (auditedMs.size > MAX_AUDITED) auditedMs.delete(auditedMs.keys().next().value!);
+    await accounts.audit(user.name, "playedBack", session);
+  }
+
+  return new Hono<DeskEnv>()
+    .use("/live/*", signedInOnly(accounts))
+    .use("/hls/*", signedInOnly(accounts))
+    .use("/api/*", signedInOnly(accounts))
+    .get("/api/events", (c) =>
+      c.body(events.open(signedIn(c.var.token)), 200, {
+        "content-type": "text/event-stream",
+        "cache-control": "no-store",
+        // A proxy of nginx would hold events back otherwise.
+        "x-accel-buffering": "no",
+      }),
+    )
+    .get("/api/recordings/:session/:point/index.m3u8", async (c) => {
+      const session = idIn(SessionId, c.req.param("session"));
+      const playlist = await archive.playlist(session, idIn(PointId, c.req.param("point")));
+      if (playlist === undefined) throw new HttpRefusal("notFound", "nothing of this recording can be played yet");
+      await auditPlayback(c.var.user, session);
+      return c.body(playlist, 200, { "content-type": "application/vnd.apple.mpegurl", "cache-control": "no-store" });
+    })
+    .get("/api/recordings/:session/:point/:take/:file", async (c) => {
+      const session = idIn(SessionId, c.req.param("session"));
+      const point = idIn(PointId, c.req.param("point"));
+      const path = await archive.segmentFile(session, point, idIn(TakeId, c.req.param("take")), c.req.param("file"));
+      if (path === undefined) throw new HttpRefusal("notFound", "there is no such segment");
+      await auditPlayback(c.var.user, session);
+      // Private: what is behind a sign-in stays out of shared caches. Immutable: sealed bytes never change.
+      const response = await sendFile(c, path, "private, max-age=31536000, immutable");
+      if (!response) throw new HttpRefusal("notFound", "there is no such segment");
+      return response;
+    })
+    .get(
+      "/live/:box/:kind",
+      upgradeWebSocket((c) => {
+        const box = idIn(BoxId, c.req.param("box") ?? "");
+        const kind = idIn(LiveKindName, c.req.param("kind") ?? "");
+        const allowed = signedIn((c.var as DeskEnv["Variables"]).token);
+        return {
+          onOpen(_event, { raw }) {
+            const socket = raw as unknown as WebSocket;
+            live.addViewer(socket, box, kind);
+            watchViewer(socket, allowed).catch((error: unknown) => {
+              log.error("viewer.failed", { cause: causeOf(error) });
+              socket.terminate();
+            });
+          },
+        };
+      }),
+    )
+    .get("/live/:box/:kind", () => {
+      throw new HttpRefusal("badRequest", "live pictures come over a WebSocket");
+    })
+    .get("/hls/:box/:file", async (c) => {
+      const file = await live.hlsFile(idIn(BoxId, c.req.param("box")), c.req.param("file"));
+      if (!file) throw new HttpRefusal("notFound", "nothing is live here");
+      return c.body(file.body as Uint8Array<ArrayBuffer>, 200, {
+        "content-type": file.contentType,
+        "cache-control": "no-store",
+      });
+    });
+}
