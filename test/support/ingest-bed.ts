@@ -30,6 +30,7 @@ export interface IngestBed extends AsyncDisposable {
   readonly events: LoggedEvent[];
   /** Reasons of refusals so far. */
   refusals(): string[];
+  readonly webSockets: WebSocketServer;
   /** Connections that are open at the RTMP port. */
   readonly sockets: ReadonlySet<Socket>;
 }
@@ -66,6 +67,7 @@ export async function startIngestBed(options: { box?: BoxId; clock?: Clock } = {
     webPort: (web.address() as AddressInfo).port,
     events,
     refusals: () => events.filter(({ event }) => event === "ingest.refused").map(({ reason }) => reason!),
+    webSockets,
     sockets,
     async [Symbol.asyncDispose]() {
       await live.close();

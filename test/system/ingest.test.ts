@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { createIngest } from "../../src/hub/ingest/ingest.ts";
-import { createLog, runChecked, systemClock, type Clock } from "../../src/platform/platform.ts";
+import { createLog, runChecked, systemClock } from "../../src/platform/platform.ts";
 import { liveStreamName } from "../../src/protocol/protocol.ts";
 import { readFlvVideo } from "../../src/media/media.ts";
 import { BOX, OTHER_BOX, publish, startIngestBed, TestViewer, type IngestBed } from "../support/ingest-bed.ts";
@@ -18,6 +18,7 @@ import {
   publishCommand,
   send,
 } from "../support/rtmp-client.ts";
+import { steppedClock } from "../support/stepped-clock.ts";
 import { until } from "../support/until.ts";
 
 const NAME = liveStreamName({ box: BOX, kind: "video", run: "zzzzzzzz" });
@@ -280,38 +281,4 @@ async function disposable(starting: ReturnType<typeof publish>) {
 function lcg(seed: number): () => number {
   let state = seed >>> 0;
   return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) >>> 8;
-}
-
-/** A clock whose sleeps end when the test says. */
-function steppedClock(): Clock & { step(ms: number): void; slept(): Promise<void> } {
-  let nowMs = 0;
-  const sleepers = new Set<{ untilMs: number; wake: () => void }>();
-  return {
-    wallMs: () => nowMs,
-    monotonicMs: () => nowMs,
-    bootId: "test",
-    sleep: (ms, signal) =>
-      new Promise((resolve, reject) => {
-        const sleeper = { untilMs: nowMs + ms, wake: resolve };
-        sleepers.add(sleeper);
-        signal?.addEventListener(
-          "abort",
-          () => {
-            sleepers.delete(sleeper);
-            reject(signal.reason as Error);
-          },
-          { once: true },
-        );
-      }),
-    step(ms) {
-      nowMs += ms;
-      for (const sleeper of sleepers)
-        if (sleeper.untilMs <= nowMs) {
-          sleepers.delete(sleeper);
-          sleeper.wake();
-        }
-    },
-    // Whoever was woken has had its turn and sleeps again.
-    slept: () => new Promise((resolve) => setImmediate(resolve)),
-  };
 }
