@@ -22,6 +22,7 @@ function generatorScreen(video: HTMLVideoElement, generator: TrackGenerator): Sc
   // At most one frame waits: in a tab that is not drawn nothing may pile up.
   let next: VideoFrame | undefined;
   let closed = false;
+  const stream = new MediaStream([generator]);
   const write = async (first: VideoFrame) => {
     busy = true;
     for (let frame: VideoFrame | undefined = first; frame; frame = next) {
@@ -36,9 +37,9 @@ function generatorScreen(video: HTMLVideoElement, generator: TrackGenerator): Sc
     }
     busy = false;
   };
-  attach(video, new MediaStream([generator]));
   return {
     paint(frame) {
+      if (!closed) attach(video, stream);
       if (closed) frame.close();
       else if (busy) {
         next?.close();
@@ -61,9 +62,9 @@ function canvasScreen(video: HTMLVideoElement): Screen {
   const canvas = document.createElement("canvas");
   const context = canvas.getContext("2d", { alpha: false, desynchronized: true })!;
   const stream = canvas.captureStream();
-  attach(video, stream);
   return {
     paint(frame) {
+      attach(video, stream);
       if (canvas.width !== frame.displayWidth || canvas.height !== frame.displayHeight) {
         canvas.width = frame.displayWidth;
         canvas.height = frame.displayHeight;
@@ -78,7 +79,9 @@ function canvasScreen(video: HTMLVideoElement): Screen {
   };
 }
 
+/** Not before there is a frame: an element that waits for its first one keeps the whole page from being loaded. */
 function attach(video: HTMLVideoElement, stream: MediaStream): void {
+  if (video.srcObject === stream) return;
   // Sound goes through the jitter buffer, never through the element.
   video.muted = true;
   video.autoplay = true;
