@@ -1,0 +1,320 @@
+import { join } from "node:path";
+import type { BoxId, HubMessage, SegmentName, SessionId, SignedRecord, TakeId } from "../../protocol/protocol.ts";
+import {
+  backoffMs,
+  causeOf,
+  makeDirectory,
+  removeTemporaries,
+  runForever,
+  type Clock,
+  type Log,
+} from "../../platform/platform.ts";
+import type { Signer } from "../../evidence/evidence.ts";
+import type { HubDatabase } from "../database/database.ts";
+import { createFinishing } from "./finishing.ts";
+import { createIntake } from "./intake.ts";
+import { createKeeping, receiptsOf, type RecordsPort } from "./keeping.ts";
+import { createQueues } from "./queues.ts";
+import { createRecordings, type Recordings } from "./recordings.ts";
+import { segmentKey } from "./records.ts";
+import { createSidecars } from "./sidecars.ts";
+import { checkArchiveIdentity, checkOneFileSystem } from "./storage.ts";
+import { createViewing } from "./viewing.ts";
+import { createWake } from "./wake.ts";
+
+export type { RecordsPort } from "./keeping.ts";
+export { STORAGE_FILE, storageText } from "./storage.ts";
+export { createWake, type Wake } from "./wake.ts";
+
+export interface ArchiveOptions {
+  db: HubDatabase;
+  log: Log;
+  clock: Clock;
+  /** All three on one file system: files travel between them by rename. */
+  directories: {
+    /** The rsync module's parent: one folder per box. */
+    inbox: string;
+    /** One BagIt bag per session. */
+    archive: string;
+    /** What did not match its record, kept for people to look at. */
+    quarantine: string;
+  };
+  /** Countersigns records, signs receipts and finished bags. */
+  signer: Signer;
+  trust: {
+    caPem: string;
+    /** Public key of `signer`, PEM. */
+    receiptKeyPem: string;
+  };
+  /** Certificate of a box, PEM; replaced and revoked boxes' too. */
+  boxKey: (box: BoxId) => Promise<string | undefined>;
+  send: (box: BoxId, message: HubMessage) => void;
+}
+
+/** Segments that have been verified at the province. */
+export interface ProvinceCopy {
+  box: BoxId;
+  session: SessionId;
+  receipts: readonly SignedRecord[];
+}
+
+export interface Archive extends Recordings {
+  readonly records: RecordsPort;
+  /** Something may have arrived for this box: called after each rsync connection. */
+  inboxChanged(box: BoxId): void;
+  /** Hands the province's receipts to the box and tells the listeners. */
+  noteCopied(copy: ProvinceCopy): void;
+  /** Called at most a few times a second per session. Gives the function that ends it. */
+  onChange(listener: (session: SessionId) => void): () => void;
+  /** Works off inboxes, finishes bags, makes viewing copies, until the signal. Retries everything for ever. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+const RECEIPTS_PER_MESSAGE = 500;
+const CHANGE_DELAY_MS = 200;
+const PASSES_AT_ONCE = 4;
+/** A session's end is not announced to the archive; asking costs one small query. */
+const FINISH_EVERY_MS = 1_000;
+/** Inboxes are looked through even when nobody says that they changed. */
+const SCAN_EVERY_MS = 60_000;
+const ASK_AGAIN_BASE_MS = 1_000;
+const ASK_AGAIN_CAP_MS = 10 * 60_000;
+
+/**
+ * The hub's archive.
+ *
+ * INVARIANTS
+ * - Only `run` touches inboxes and archive; everything else sets flags and wakes it.
+ * - The storage's identity is checked before each batch; nothing is written to a directory that is not the archive.
+ */
+export function createArchive(options: ArchiveOptions): Archive {
+  const { db, log, clock } = options;
+  const hidden = (name: string) => join(options.directories.archive, name);
+  // Each loop has a folder of its own for what is under way, and clears it when it starts.
+  const directories = {
+    ...options.directories,
+    staging: hidden(".staging"),
+    finishing: hidden(".finishing"),
+    viewing: hidden(".viewing"),
+  };
+  const listeners = new Set<(session: SessionId) => void>();
+  const changed = new Set<SessionId>();
+  const dirty = new Set<BoxId>();
+  const wake = createWake(clock);
+  const finishWake = createWake(clock);
+  const viewingWake = createWake(clock);
+  /** Refused segments: when the next file may be looked at, and the box is asked for it. */
+  const askAgain = new Map<string, { box: BoxId; name: SegmentName; reason: string; atMs: number }>();
+
+  const tellListeners = async (): Promise<void> => {
+    await clock.sleep(CHANGE_DELAY_MS);
+    const sessions = [...changed];
+    changed.clear();
+    for (const session of sessions) for (const listener of listeners) listener(session);
+  };
+  const noteChange = (session: SessionId): void => {
+    if (changed.size === 0) void tellListeners();
+    changed.add(session);
+  };
+
+  const sendReceipts = (box: BoxId, receipts: readonly SignedRecord[]): void => {
+    for (let first = 0; first < receipts.length; first += RECEIPTS_PER_MESSAGE)
+      options.send(box, { type: "receipts", items: receipts.slice(first, first + RECEIPTS_PER_MESSAGE) });
+  };
+
+  const inboxChanged = (box: BoxId): void => {
+    dirty.add(box);
+    wake.now();
+  };
+
+  /** A box that has come back may have missed receipts and requests for what was refused. */
+  const remind = async (box: BoxId, takes: readonly TakeId[]): Promise<void> => {
+    if (takes.length === 0) return;
+    sendReceipts(box, await receiptsOf(db, takes));
+    const refused = await db
+      .selectFrom("segment")
+      .select(["sessionId", "takeId", "seq"])
+      .where("takeId", "in", takes)
+      .where("hubState", "=", "waiting")
+      .where("refusals", ">", 0)
+      .execute();
+    for (const { sessionId: session, takeId: take, seq } of refused)
+      if (!askAgain.has(segmentKey(take, seq)))
+        options.send(box, { type: "resend", session, take, seq, reason: "refused" });
+  };
+
+  const records = createKeeping({
+    db,
+    log,
+    clock,
+    signer: options.signer,
+    boxKey: options.boxKey,
+    onAccepted({ box, session, records: accepted }) {
+      // A file may have come before its record.
+      if (accepted.some(({ kind }) => kind === "segment")) inboxChanged(box);
+      if (accepted.some(({ kind }) => kind === "takeEnd")) finishWake.now();
+      noteChange(session);
+    },
+    onAsked(box, takes) {
+      inboxChanged(box);
+      remind(box, takes).catch((error: unknown) => log.warn("archive.remindFailed", { box, cause: causeOf(error) }));
+    },
+  });
+
+  const sidecarsIn = (staging: string) =>
+    createSidecars({
+      db,
+      log,
+      directories: { ...directories, staging },
+      signer: options.signer,
+      receiptKeyPem: options.trust.receiptKeyPem,
+    });
+  const askLater = (box: BoxId, name: SegmentName, refusals: number, reason: string): void => {
+    const atMs = clock.monotonicMs() + backoffMs(refusals, ASK_AGAIN_BASE_MS, ASK_AGAIN_CAP_MS);
+    askAgain.set(segmentKey(name.take, name.seq), { box, name, reason, atMs });
+    noteChange(name.session);
+    wake.now();
+  };
+  const intake = createIntake({
+    db,
+    log,
+    clock,
+    directories,
+    sidecars: sidecarsIn(directories.staging),
+    mayLook: ({ take, seq }) => (askAgain.get(segmentKey(take, seq))?.atMs ?? 0) <= clock.monotonicMs(),
+    onVerified({ box, name, receipt, first }) {
+      askAgain.delete(segmentKey(name.take, name.seq));
+      options.send(box, { type: "receipts", items: [receipt] });
+      if (!first) return;
+      noteChange(name.session);
+      finishWake.now();
+    },
+    onRefused: ({ box, name, refusals, reason }) => askLater(box, name, refusals, reason),
+  });
+  const finishing = createFinishing({
+    db,
+    log,
+    directories,
+    sidecars: sidecarsIn(directories.finishing),
+    boxKey: options.boxKey,
+    trust: options.trust,
+    onLost: ({ box, name }) => askLater(box, name, 1, "lost"),
+  });
+  const viewing = createViewing({ db, log, directories });
+
+  /** Sends what is due; gives the time until the next is. */
+  const askDue = (): number => {
+    const nowMs = clock.monotonicMs();
+    let nextMs = SCAN_EVERY_MS;
+    for (const [key, { box, name, reason, atMs }] of askAgain) {
+      if (atMs > nowMs) {
+        nextMs = Math.min(nextMs, atMs - nowMs);
+        continue;
+      }
+      askAgain.delete(key);
+      dirty.add(box);
+      options.send(box, { type: "resend", ...name, reason });
+    }
+    return nextMs;
+  };
+
+  // One at a time: the very first check makes the identity.
+  const queues = createQueues();
+  const checkStorage = (): Promise<void> =>
+    queues.run("storage", async () => {
+      await checkArchiveIdentity(db, directories.archive);
+      for (const directory of Object.values(directories)) await makeDirectory(directory);
+      await checkOneFileSystem(Object.values(directories));
+    });
+
+  /** One box's trouble does not hold up the others; it is thrown when all have had their turn. */
+  const passAll = async (signal: AbortSignal): Promise<void> => {
+    const errors: unknown[] = [];
+    const boxes = [...dirty];
+    dirty.clear();
+    const worker = async () => {
+      for (let box = boxes.pop(); box !== undefined && !signal.aborted; box = boxes.pop()) {
+        try {
+          await intake.pass(box);
+        } catch (error) {
+          errors.push(error);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: PASSES_AT_ONCE }, worker));
+    if (errors.length > 0) throw errors[0];
+  };
+
+  const takeIn = async (signal: AbortSignal): Promise<void> => {
+    await checkStorage();
+    await removeTemporaries(directories.staging);
+    await intake.reclaim();
+    for (;;) {
+      for (const box of await intake.boxes()) dirty.add(box);
+      let nextMs = askDue();
+      const scanAtMs = clock.monotonicMs() + SCAN_EVERY_MS;
+      while (clock.monotonicMs() < scanAtMs) {
+        if (dirty.size > 0) {
+          await checkArchiveIdentity(db, directories.archive);
+          await passAll(signal);
+        }
+        nextMs = askDue();
+        if (dirty.size === 0) await wake.within(Math.min(nextMs, scanAtMs - clock.monotonicMs()), signal);
+        signal.throwIfAborted();
+      }
+    }
+  };
+
+  const finish = async (signal: AbortSignal): Promise<void> => {
+    await checkStorage();
+    await removeTemporaries(directories.finishing);
+    for (;;) {
+      const due = await finishing.due();
+      if (due.length > 0) await checkArchiveIdentity(db, directories.archive);
+      for (const session of due) {
+        signal.throwIfAborted();
+        if (!(await finishing.finish(session))) continue;
+        noteChange(session);
+        viewingWake.now();
+      }
+      await finishWake.within(FINISH_EVERY_MS, signal);
+      signal.throwIfAborted();
+    }
+  };
+
+  const view = async (signal: AbortSignal): Promise<void> => {
+    await checkStorage();
+    await removeTemporaries(directories.viewing);
+    for (;;) {
+      await checkArchiveIdentity(db, directories.archive);
+      for (const session of await viewing.due()) {
+        await viewing.make(session, signal);
+        finishWake.now();
+      }
+      await viewingWake.within(SCAN_EVERY_MS, signal);
+      signal.throwIfAborted();
+    }
+  };
+
+  return {
+    records,
+    inboxChanged,
+    ...createRecordings({ db, archive: directories.archive }),
+    noteCopied({ box, session, receipts }) {
+      sendReceipts(box, receipts);
+      noteChange(session);
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    async run(signal) {
+      const retry = { clock, log, baseMs: 500 };
+      await Promise.all([
+        runForever({ ...retry, name: "archive", capMs: 30_000 }, signal, takeIn),
+        runForever({ ...retry, name: "archive.finish", capMs: 60_000 }, signal, finish),
+        runForever({ ...retry, name: "archive.viewing", capMs: 10 * 60_000 }, signal, view),
+      ]);
+    },
+  };
+}

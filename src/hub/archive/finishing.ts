@@ -1,0 +1,274 @@
+import { createPublicKey } from "node:crypto";
+import { join } from "node:path";
+import {
+  BAG,
+  SegmentRecord,
+  type BoxId,
+  type PointId,
+  type SegmentName,
+  type SessionId,
+} from "../../protocol/protocol.ts";
+import { fileSize, makeDirectory, readIfExists, sha256Hex, writeDurable, type Log } from "../../platform/platform.ts";
+import type { HubDatabase } from "../database/database.ts";
+import {
+  bagInfoText,
+  chainText,
+  DECLARATION_TEXT,
+  manifestText,
+  payloadLines,
+  takeContents,
+  type BagFile,
+  type BagTake,
+  type ManifestLine,
+  type ViewingNote,
+} from "./bag.ts";
+import { README_TEXT } from "./readme.ts";
+import type { Sidecars } from "./sidecars.ts";
+
+export interface FinishingOptions {
+  db: HubDatabase;
+  log: Log;
+  directories: { archive: string; finishing: string };
+  sidecars: Sidecars;
+  boxKey: (box: BoxId) => Promise<string | undefined>;
+  trust: { caPem: string; receiptKeyPem: string };
+  /** A verified recording has gone from the archive's disk: its box still has it. */
+  onLost: (lost: { box: BoxId; name: SegmentName }) => void;
+}
+
+/**
+ * Finishes the bags of ended sessions. A bag may be finished again when a box that was cut off brings a take later:
+ * payload is only ever added, and the tag files, which state what there is, are written anew.
+ *
+ * INVARIANTS
+ * - A bag is finished only while every take that the hub knows has ended and every segment is verified.
+ * - A reader always finds a whole old or a whole new tag file; the signed tag manifest comes last, and until it
+ *   fits, the bag says of itself that it is not whole.
+ */
+export interface Finishing {
+  /** Ended sessions with additions since they were last finished. */
+  due(): Promise<SessionId[]>;
+  /** False while something is still missing. */
+  finish(session: SessionId): Promise<boolean>;
+}
+
+export function createFinishing(options: FinishingOptions): Finishing {
+  const { db, log, directories, sidecars } = options;
+
+  const loadTake = async (row: { id: BagTake["take"]; boxId: BoxId; pointId: PointId }): Promise<BagTake> => {
+    const records = await db
+      .selectFrom("record")
+      .select(["n", "kind", "record", "signature", "countersignature"])
+      .where("takeId", "=", row.id)
+      .orderBy("n")
+      .execute();
+    const segments = await db
+      .selectFrom("segment")
+      .select(["seq", "n", "sha256", "sizeBytes", "hubReceipt", "hubReceiptSignature"])
+      .where("takeId", "=", row.id)
+      .orderBy("seq")
+      .execute();
+    return {
+      take: row.id,
+      box: row.boxId,
+      point: row.pointId,
+      records,
+      segments: segments.map(({ hubReceipt, hubReceiptSignature, ...segment }) => ({
+        ...segment,
+        receipt: { record: hubReceipt!, signature: hubReceiptSignature! },
+      })),
+    };
+  };
+
+  /** A recording that has gone from the archive is asked for again; the box still holds it. */
+  const takeBack = async (take: BagTake, session: SessionId, seq: number, path: string): Promise<void> => {
+    log.error("archive.damaged", { path });
+    await db.transaction().execute(async (trx) => {
+      await trx
+        .updateTable("segment")
+        .set((eb) => ({ hubState: "waiting", refusals: eb("refusals", "+", 1) }))
+        .where("takeId", "=", take.take)
+        .where("seq", "=", seq)
+        .execute();
+      await trx
+        .updateTable("take")
+        .set((eb) => ({ hubSegments: eb("hubSegments", "-", 1), refusedSegments: eb("refusedSegments", "+", 1) }))
+        .where("id", "=", take.take)
+        .execute();
+    });
+    options.onLost({ box: take.box, name: { session, take: take.take, seq } });
+  };
+
+  /** Puts everything small of one take in its place and looks that every recording is there. */
+  const finishTake = async (session: SessionId, take: BagTake): Promise<ManifestLine[] | undefined> => {
+    const bag = join(directories.archive, session);
+    const text = chainText(take);
+    const signaturePath = `data/${take.point}/${take.take}/${BAG.chainSignature}`;
+    const contents = takeContents(take, await sidecars.signatureOf(session, signaturePath, text));
+    for (const [index, { path, sizeBytes }] of contents.media.entries()) {
+      if ((await fileSize(join(bag, path))) === sizeBytes) continue;
+      await takeBack(take, session, take.segments[index]!.seq, path);
+      return undefined;
+    }
+    const missing: BagFile[] = [];
+    for (const file of contents.small)
+      if ((await fileSize(join(bag, file.path))) !== Buffer.byteLength(file.data)) missing.push(file);
+    await sidecars.ensure(session, missing);
+    return payloadLines(contents);
+  };
+
+  const keyFiles = async (boxes: readonly BoxId[]): Promise<BagFile[]> => {
+    const files: BagFile[] = [
+      { path: BAG.ca, data: options.trust.caPem },
+      { path: BAG.hubKey, data: options.trust.receiptKeyPem },
+    ];
+    for (const box of boxes) {
+      const certificate = await options.boxKey(box);
+      if (certificate === undefined) throw new Error(`the certificate of ${box} is unknown, though it has records`);
+      files.push(
+        { path: BAG.boxCertificate(box), data: certificate },
+        {
+          path: BAG.boxKey(box),
+          data: createPublicKey(certificate).export({ type: "spki", format: "pem" }),
+        },
+      );
+    }
+    return files;
+  };
+
+  /** Viewing copies that are there and whole. */
+  const viewingLines = async (bag: string, points: readonly PointId[]): Promise<ManifestLine[]> => {
+    const lines: ManifestLine[] = [];
+    for (const point of points) {
+      const text = await readIfExists(join(bag, BAG.viewingSources(point)));
+      if (!text) continue;
+      const { sha256, sizeBytes } = JSON.parse(text.toString("utf8")) as ViewingNote;
+      if ((await fileSize(join(bag, BAG.viewing(point)))) !== sizeBytes) continue;
+      lines.push(
+        { path: BAG.viewing(point), sha256, sizeBytes },
+        { path: BAG.viewingSources(point), sha256: sha256Hex(text), sizeBytes: text.length },
+      );
+    }
+    return lines;
+  };
+
+  const replace = async (bag: string, { path, data }: BagFile): Promise<void> => {
+    const full = join(bag, path);
+    if ((await readIfExists(full))?.equals(Buffer.from(data))) return;
+    await makeDirectory(join(full, ".."));
+    await writeDurable(full, data, 0o640, directories.finishing);
+  };
+
+  return {
+    async due() {
+      const rows = await db
+        .selectFrom("bag")
+        .innerJoin("session", "session.id", "bag.sessionId")
+        .select("session.id")
+        .where("bag.additions", ">", 0)
+        .where("session.state", "=", "ended")
+        .execute();
+      return rows.map(({ id }) => id);
+    },
+
+    async finish(session) {
+      const { additions, manifestSha256: manifestBefore } = await db
+        .selectFrom("bag")
+        .select(["additions", "manifestSha256"])
+        .where("sessionId", "=", session)
+        .executeTakeFirstOrThrow();
+      const rows = await db
+        .selectFrom("take")
+        .select(["id", "boxId", "pointId", "ended", "nextSeq", "hubSegments"])
+        .where("sessionId", "=", session)
+        .orderBy("startedAt")
+        .orderBy("id")
+        .execute();
+      if (rows.some(({ ended, nextSeq, hubSegments }) => ended === 0 || hubSegments < nextSeq)) return false;
+
+      const bag = join(directories.archive, session);
+      const payload: ManifestLine[] = [];
+      const frames = new Map<PointId, number>();
+      let baggedAt = "";
+      for (const row of rows) {
+        const take = await loadTake(row);
+        const lines = await finishTake(session, take);
+        if (!lines) return false;
+        payload.push(...lines);
+        for (const { kind, record } of take.records)
+          if (kind === "segment")
+            frames.set(take.point, (frames.get(take.point) ?? 0) + SegmentRecord.parse(JSON.parse(record)).frames);
+        for (const { receipt } of take.segments) {
+          const { at } = JSON.parse(receipt.record) as { at: string };
+          if (at > baggedAt) baggedAt = at;
+        }
+      }
+      const { name, startedAt, endedAt } = await db
+        .selectFrom("session")
+        .select(["name", "startedAt", "endedAt"])
+        .where("id", "=", session)
+        .executeTakeFirstOrThrow();
+      const points = await db
+        .selectFrom("sessionPoint")
+        .innerJoin("bridgePoint", "bridgePoint.id", "sessionPoint.pointId")
+        .select(["bridgePoint.id", "bridgePoint.name"])
+        .where("sessionId", "=", session)
+        .orderBy("bridgePoint.id")
+        .execute();
+
+      const manifest = manifestText(payload);
+      const tags: BagFile[] = [
+        { path: BAG.declaration, data: DECLARATION_TEXT },
+        {
+          path: BAG.info,
+          data: bagInfoText({
+            session,
+            name,
+            startedAt,
+            endedAt,
+            baggedAt: baggedAt || (endedAt ?? ""),
+            rooms: points.map((point) => ({
+              point: point.id,
+              name: point.name,
+              takes: rows.filter(({ pointId }) => pointId === point.id).length,
+              frames: frames.get(point.id) ?? 0,
+            })),
+            payload: {
+              files: payload.length,
+              bytes: payload.reduce((total, { sizeBytes }) => total + sizeBytes, 0),
+            },
+          }),
+        },
+        { path: BAG.readme, data: README_TEXT },
+        ...(await keyFiles([...new Set(rows.map(({ boxId }) => boxId))])),
+        { path: BAG.manifest, data: manifest },
+      ];
+      for (const file of tags) await replace(bag, file);
+      const tagManifest = manifestText([
+        ...tags.map(({ path, data }) => ({ path, sha256: sha256Hex(data), sizeBytes: Buffer.byteLength(data) })),
+        ...(await viewingLines(
+          bag,
+          points.map(({ id }) => id),
+        )),
+      ]);
+      const signature = await sidecars.signatureOf(session, BAG.tagManifestSignature, tagManifest);
+      await replace(bag, { path: BAG.tagManifest, data: tagManifest });
+      await replace(bag, { path: BAG.tagManifestSignature, data: signature });
+
+      const manifestSha256 = sha256Hex(manifest);
+      await db
+        .updateTable("bag")
+        .set((eb) => ({
+          // What was added meanwhile stays due.
+          additions: eb("additions", "-", additions),
+          manifestSha256,
+          tagManifestSha256: sha256Hex(tagManifest),
+          ...(manifestSha256 === manifestBefore ? {} : { viewing: 0 as const }),
+        }))
+        .where("sessionId", "=", session)
+        .execute();
+      log.info("archive.finished", { session, files: payload.length, takes: rows.length });
+      return true;
+    },
+  };
+}

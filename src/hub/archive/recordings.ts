@@ -1,0 +1,275 @@
+import { join } from "node:path";
+import {
+  archiveTakePath,
+  parseSegmentPath,
+  segmentPath,
+  type PointId,
+  type SessionId,
+  type TakeId,
+} from "../../protocol/protocol.ts";
+import type { HubDatabase } from "../database/database.ts";
+import type { CopyView, RecordingSummaryView, RecordingView, RoomRecordingView, SegmentView } from "../http/views.ts";
+import { layOut, playableMs, playlistText, type TimelineSegment } from "./timeline.ts";
+
+/** What the desk is shown of the archive, and what a player is given. */
+export interface Recordings {
+  /** Every session that has been started, newest first. */
+  summaries(): Promise<RecordingSummaryView[]>;
+  summary(session: SessionId): Promise<RecordingSummaryView | undefined>;
+  recording(session: SessionId): Promise<RecordingView | undefined>;
+  /** HLS playlist of one room; undefined while nothing of it is verified. */
+  playlist(session: SessionId, point: PointId): Promise<string | undefined>;
+  /** Path of a verified segment's file; undefined for anything else. */
+  segmentFile(session: SessionId, point: PointId, take: TakeId, file: string): Promise<string | undefined>;
+}
+
+interface TakeTotals {
+  pointId: PointId;
+  nextSeq: number;
+  ended: 0 | 1;
+  sizeBytes: number;
+  hubSegments: number;
+  provinceSegments: number;
+  refusedSegments: number;
+  gaps: number;
+  durationMs: number;
+}
+
+const TOTALS = [
+  "sessionId",
+  "pointId",
+  "nextSeq",
+  "ended",
+  "sizeBytes",
+  "hubSegments",
+  "provinceSegments",
+  "refusedSegments",
+  "gaps",
+  "durationMs",
+] as const;
+const SESSION = ["id", "name", "state", "startedAt", "endedAt"] as const;
+
+const sum = (takes: readonly TakeTotals[], key: Exclude<keyof TakeTotals, "pointId">): number =>
+  takes.reduce((total, take) => total + take[key], 0);
+
+/** A room without a take is not complete: absence of evidence is no evidence of a whole recording. */
+export function copiesOf(takes: readonly TakeTotals[], rooms: readonly PointId[], sessionEnded: boolean): CopyView {
+  const recorded = sum(takes, "nextSeq");
+  const hub = sum(takes, "hubSegments");
+  const province = sum(takes, "provinceSegments");
+  const closed =
+    sessionEnded &&
+    takes.every(({ ended }) => ended === 1) &&
+    rooms.every((room) => takes.some(({ pointId }) => pointId === room));
+  return {
+    recorded,
+    recordedBytes: sum(takes, "sizeBytes"),
+    hub,
+    province,
+    refused: sum(takes, "refusedSegments"),
+    hubComplete: closed && hub === recorded,
+    provinceComplete: closed && hub === recorded && province === recorded,
+  };
+}
+
+export function createRecordings({ db, archive }: { db: HubDatabase; archive: string }): Recordings {
+  const roomsOf = (session: SessionId) =>
+    db
+      .selectFrom("sessionPoint")
+      .innerJoin("bridgePoint", "bridgePoint.id", "sessionPoint.pointId")
+      .select(["bridgePoint.id", "bridgePoint.name", "sessionPoint.role"])
+      .where("sessionPoint.sessionId", "=", session)
+      .orderBy("sessionPoint.role")
+      .orderBy("bridgePoint.name")
+      .execute();
+
+  const summarize = (
+    session: RecordingSummaryView["session"],
+    rooms: readonly PointId[],
+    takes: readonly TakeTotals[],
+  ): RecordingSummaryView => ({
+    session,
+    rooms: rooms.length,
+    copies: copiesOf(takes, rooms, session.state === "ended"),
+    gaps: sum(takes, "gaps"),
+    durationMs: Math.max(
+      0,
+      ...rooms.map((room) =>
+        sum(
+          takes.filter(({ pointId }) => pointId === room),
+          "durationMs",
+        ),
+      ),
+    ),
+  });
+
+  const timeline = async (session: SessionId, point: PointId) => {
+    const rows = await db
+      .selectFrom("segment")
+      .innerJoin("take", "take.id", "segment.takeId")
+      .selectAll("segment")
+      .where("segment.sessionId", "=", session)
+      .where("segment.pointId", "=", point)
+      .orderBy("take.startedAt")
+      .orderBy("segment.takeId")
+      .orderBy("segment.seq")
+      .execute();
+    return rows.map((row) => ({
+      row,
+      entry: {
+        take: row.takeId,
+        seq: row.seq,
+        startedAt: row.startedAt,
+        streamStartMs: row.streamStartMs,
+        streamEndMs: row.streamEndMs,
+        verified: row.hubState === "verified",
+      } satisfies TimelineSegment,
+    }));
+  };
+
+  const sessionRow = (session: SessionId) =>
+    db.selectFrom("session").select(SESSION).where("id", "=", session).executeTakeFirst();
+
+  const room = async (
+    session: SessionId,
+    finished: boolean,
+    { id, name, role }: Awaited<ReturnType<typeof roomsOf>>[number],
+  ): Promise<RoomRecordingView> => {
+    const takes = await db
+      .selectFrom("take")
+      .select(TOTALS)
+      .where("sessionId", "=", session)
+      .where("pointId", "=", id)
+      .execute();
+    const segments = await timeline(session, id);
+    const placed = layOut(
+      segments.map(({ entry }) => entry),
+      finished,
+    );
+    const offsets = new Map(placed.map(({ take, seq, playlistMs }) => [`${take}/${seq}`, playlistMs]));
+    const gaps = await db
+      .selectFrom("gap")
+      .selectAll()
+      .where("sessionId", "=", session)
+      .where("pointId", "=", id)
+      .orderBy("fromAt")
+      .execute();
+    return {
+      point: { id, name },
+      role,
+      copies: copiesOf(takes, [id], finished),
+      playlist: placed.length > 0 ? `/api/recordings/${session}/${id}/index.m3u8` : null,
+      playableMs: playableMs(placed),
+      segments: segments.map(({ row }): SegmentView => {
+        const waiting = row.refusals > 0 ? ("refused" as const) : ("waiting" as const);
+        return {
+          take: row.takeId,
+          seq: row.seq,
+          startedAt: row.startedAt,
+          durationMs: Math.max(0, row.streamEndMs - row.streamStartMs),
+          sizeBytes: row.sizeBytes,
+          sha256: row.sha256,
+          frames: row.frames,
+          playlistMs: offsets.get(`${row.takeId}/${row.seq}`) ?? null,
+          hub: row.hubState === "verified" ? "verified" : waiting,
+          province: row.provinceState,
+        };
+      }),
+      gaps: gaps.map((gap) => ({
+        take: gap.takeId,
+        cause: gap.cause,
+        from: gap.fromAt,
+        to: gap.toAt,
+        durationMs: gap.durationMs,
+        detail: gap.detail,
+      })),
+    };
+  };
+
+  const summary: Recordings["summary"] = async (id) => {
+    const session = await sessionRow(id);
+    if (!session) return undefined;
+    const rooms = await db.selectFrom("sessionPoint").select("pointId").where("sessionId", "=", id).execute();
+    const takes = await db.selectFrom("take").select(TOTALS).where("sessionId", "=", id).execute();
+    return summarize(
+      session,
+      rooms.map(({ pointId }) => pointId),
+      takes,
+    );
+  };
+
+  return {
+    summary,
+
+    async summaries() {
+      const sessions = await db
+        .selectFrom("session")
+        .select(SESSION)
+        .where("startedAt", "is not", null)
+        .orderBy("startedAt", "desc")
+        .execute();
+      const members = Map.groupBy(await db.selectFrom("sessionPoint").selectAll().execute(), (row) => row.sessionId);
+      const takes = Map.groupBy(await db.selectFrom("take").select(TOTALS).execute(), (row) => row.sessionId);
+      return sessions.map((session) =>
+        summarize(
+          session,
+          (members.get(session.id) ?? []).map(({ pointId }) => pointId),
+          takes.get(session.id) ?? [],
+        ),
+      );
+    },
+
+    async recording(id) {
+      const overview = await summary(id);
+      if (!overview) return undefined;
+      const finished = overview.session.state === "ended";
+      const rooms: RoomRecordingView[] = [];
+      for (const point of await roomsOf(id)) rooms.push(await room(id, finished, point));
+      const events = await db
+        .selectFrom("sessionEvent")
+        .leftJoin("bridgePoint", "bridgePoint.id", "sessionEvent.pointId")
+        .select(["sessionEvent.at", "sessionEvent.kind", "sessionEvent.actor", "bridgePoint.id", "bridgePoint.name"])
+        .where("sessionEvent.sessionId", "=", id)
+        .orderBy("sessionEvent.id")
+        .execute();
+      return {
+        session: overview.session,
+        copies: overview.copies,
+        rooms,
+        events: events.map(({ at, kind, actor, id: point, name }) => ({
+          at,
+          kind,
+          actor,
+          point: point !== null && name !== null ? { id: point, name } : null,
+        })),
+      };
+    },
+
+    async playlist(id, point) {
+      const session = await sessionRow(id);
+      if (!session) return undefined;
+      const finished = session.state === "ended";
+      const segments = await timeline(id, point);
+      const placed = layOut(
+        segments.map(({ entry }) => entry),
+        finished,
+      );
+      return placed.length > 0 ? playlistText(placed, finished) : undefined;
+    },
+
+    async segmentFile(session, point, take, file) {
+      const name = parseSegmentPath(`${session}/${take}/${file}`);
+      if (!name) return undefined;
+      const row = await db
+        .selectFrom("segment")
+        .select("seq")
+        .where("takeId", "=", name.take)
+        .where("seq", "=", name.seq)
+        .where("sessionId", "=", session)
+        .where("pointId", "=", point)
+        .where("hubState", "=", "verified")
+        .executeTakeFirst();
+      return row && join(archive, session, archiveTakePath(point, name.take), segmentPath(name).split("/").at(-1)!);
+    },
+  };
+}

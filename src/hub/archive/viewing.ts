@@ -1,0 +1,132 @@
+import { dirname, join } from "node:path";
+import {
+  archiveSegmentFiles,
+  archiveTakePath,
+  BAG,
+  type PointId,
+  type SessionId,
+  type TakeId,
+} from "../../protocol/protocol.ts";
+import {
+  hashRegularFile,
+  makeDirectory,
+  moveDurable,
+  readIfExists,
+  removeDurable,
+  runChecked,
+  writeDurable,
+  type Log,
+} from "../../platform/platform.ts";
+import type { HubDatabase } from "../database/database.ts";
+import type { ViewingNote } from "./bag.ts";
+
+export interface Viewing {
+  /** Finished bags whose viewing copies are not all there. */
+  due(): Promise<SessionId[]>;
+  /** Makes one MP4 per room, without re-encoding, at the lowest priority. */
+  make(session: SessionId, signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * FFmpeg's list of what to join (concat demuxer). Within a take, time stamps run on, so its files are read as one
+ * stream of bytes; from take to take they start anew, so the demuxer shifts them.
+ */
+export function concatList(takes: readonly (readonly string[])[]): string {
+  const lines = takes.filter((files) => files.length > 0).map((files) => `file 'concat:${files.join("|")}'`);
+  return ["ffconcat version 1.0", ...lines, ""].join("\n");
+}
+
+export function createViewing(options: {
+  db: HubDatabase;
+  log: Log;
+  directories: { archive: string; viewing: string };
+}): Viewing {
+  const { db, log, directories } = options;
+
+  const sourcesOf = async (session: SessionId): Promise<Map<PointId, Map<TakeId, string[]>>> => {
+    const rows = await db
+      .selectFrom("segment")
+      .innerJoin("take", "take.id", "segment.takeId")
+      .select(["segment.takeId", "segment.pointId", "segment.seq"])
+      .where("segment.sessionId", "=", session)
+      .orderBy("take.startedAt")
+      .orderBy("segment.takeId")
+      .orderBy("segment.seq")
+      .execute();
+    const rooms = new Map<PointId, Map<TakeId, string[]>>();
+    for (const { takeId, pointId, seq } of rows) {
+      const takes = rooms.get(pointId) ?? new Map<TakeId, string[]>();
+      const files = takes.get(takeId) ?? [];
+      files.push(`${archiveTakePath(pointId, takeId)}/${archiveSegmentFiles(seq).media}`);
+      rooms.set(pointId, takes.set(takeId, files));
+    }
+    return rooms;
+  };
+
+  const makeRoom = async (
+    session: SessionId,
+    point: PointId,
+    takes: readonly string[][],
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const bag = join(directories.archive, session);
+    const sources = takes.flat();
+    const notePath = join(bag, BAG.viewingSources(point));
+    const note = await readIfExists(notePath);
+    if (note && (JSON.parse(note.toString("utf8")) as ViewingNote).sources.join("\n") === sources.join("\n")) return;
+    const list = join(directories.viewing, `${session}.${point}.ffconcat`);
+    const made = join(directories.viewing, `${session}.${point}.mp4`);
+    await writeDurable(list, concatList(takes));
+    const protocols = ["-protocol_whitelist", "file,concat"];
+    const input = ["-f", "concat", "-safe", "0", ...protocols, "-i", list];
+    const output = ["-map", "0:v?", "-map", "0:a?", "-c", "copy", "-movflags", "+faststart", "-y", made];
+    await runChecked(
+      ["nice", "-n", "19", "ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "error", ...input, ...output],
+      {
+        cwd: bag,
+        signal,
+      },
+    );
+    const content = await hashRegularFile(made, { sync: true });
+    if (!content) throw new Error(`ffmpeg ended well, but there is no ${made}`);
+    await makeDirectory(dirname(notePath));
+    await moveDurable(made, join(bag, BAG.viewing(point)));
+    await writeDurable(
+      notePath,
+      JSON.stringify({ v: 1, sources, ...content } satisfies ViewingNote),
+      0o640,
+      directories.viewing,
+    );
+    await removeDurable(list);
+  };
+
+  return {
+    async due() {
+      const rows = await db
+        .selectFrom("bag")
+        .select("sessionId")
+        .where("viewing", "=", 0)
+        .where("manifestSha256", "is not", null)
+        .execute();
+      return rows.map(({ sessionId }) => sessionId);
+    },
+
+    async make(session, signal) {
+      const before = await db
+        .selectFrom("bag")
+        .select("manifestSha256")
+        .where("sessionId", "=", session)
+        .executeTakeFirstOrThrow();
+      for (const [point, takes] of await sourcesOf(session))
+        await makeRoom(session, point, [...takes.values()], signal);
+      await db
+        .updateTable("bag")
+        .set((eb) => ({ viewing: 1, additions: eb("additions", "+", 1) }))
+        .where("sessionId", "=", session)
+        // Finished again meanwhile, with more in it: once more.
+        .where("manifestSha256", "=", before.manifestSha256)
+        .execute();
+      log.info("archive.viewing", { session });
+    },
+  };
+}
