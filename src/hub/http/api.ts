@@ -1,33 +1,22 @@
 import { Hono } from "hono";
 import { validator } from "hono/validator";
 import { z } from "zod";
-import { BoxId, normalizePairingCode, PointId, PointRole, SessionId } from "../../protocol/protocol.ts";
+import { BoxId, PointId, PointRole, SessionId } from "../../protocol/protocol.ts";
 import type { Accounts } from "../accounts/accounts.ts";
+import type { Archive } from "../archive/archive.ts";
+import type { Fleet } from "../fleet/fleet.ts";
 import type { Reception, SessionOutcome } from "../reception/reception.ts";
 import { addressOf, dropSignIn, keepSignIn, signedInOnly, type DeskEnv } from "./door.ts";
 import { accepted, HttpRefusal } from "./refusal.ts";
 import type { PointView, RecordingSummaryView, RecordingView, RoomView, SessionView, UserView } from "./views.ts";
 import type { Wall } from "./wall.ts";
 
-export type PairingTarget = { pointId: PointId; replace: boolean } | { pointName: string };
-export type PairingOutcome =
-  | { ok: true; box: BoxId; point: { id: PointId; name: string } }
-  | { ok: false; code: "wrongPairingCode" | "pairingLocked" | "pointTaken" | "notFound"; detail: string };
-
 export interface ApiParts {
   accounts: Accounts;
   reception: Reception;
   wall: Wall;
-  fleet: {
-    points(): Promise<PointView[]>;
-    typeCode(code: string, target: PairingTarget, actor: string): Promise<PairingOutcome>;
-    /** False where there is no such box in force. */
-    revoke(box: BoxId, actor: string): Promise<boolean>;
-  };
-  archive: {
-    summaries(): Promise<RecordingSummaryView[]>;
-    recording(session: SessionId): Promise<RecordingView | undefined>;
-  };
+  fleet: Pick<Fleet, "points" | "revoke"> & { pairing: Pick<Fleet["pairing"], "typeCode"> };
+  archive: Pick<Archive, "summaries" | "recording">;
 }
 
 /** Text that people typed: trimmed, one line, not empty. */
@@ -44,7 +33,7 @@ const SignIn = z.strictObject({ login: z.string().trim().min(1).max(64), passwor
 const PasswordChange = z.strictObject({ current: z.string().min(1).max(512), next: z.string().max(512) });
 const Pairing = z.union([
   z.strictObject({ code: z.string().max(32), pointId: PointId, replace: z.boolean().default(false) }),
-  z.strictObject({ code: z.string().max(32), pointName: line(120) }),
+  z.strictObject({ code: z.string().max(32), pointName: line(120), replace: z.boolean().default(false) }),
 ]);
 const NewSession = z.strictObject({
   name: line(200),
@@ -104,11 +93,8 @@ export const createApi = ({ accounts, reception, wall, fleet, archive }: ApiPart
     .get("/api/rooms", async (c) => c.json<RoomView[]>(await wall.rooms()))
     .get("/api/points", async (c) => c.json<PointView[]>(await fleet.points()))
     .post("/api/pairing", body(Pairing), async (c) => {
-      const { code: typed, ...target } = c.req.valid("json");
-      const code = normalizePairingCode(typed);
-      // A slip of the hand is no guess: it does not count against the box.
-      if (code === undefined) throw new HttpRefusal("wrongPairingCode", "this cannot be a pairing code");
-      const { box, point } = accepted(await fleet.typeCode(code, target, c.var.user.name));
+      const { code, ...target } = c.req.valid("json");
+      const { box, point } = accepted(await fleet.pairing.typeCode(code, target, c.var.user.name));
       return c.json({ box, point });
     })
     .post("/api/boxes/:box/revoke", async (c) => {

@@ -72,7 +72,7 @@ beforeEach(() => {
           events: [],
         };
       },
-      recordings: async () => [],
+      recording: async () => undefined,
       waitingBoxes: () => 3,
     },
   });

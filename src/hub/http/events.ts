@@ -12,7 +12,7 @@ export interface EventSources {
   rooms(): Promise<RoomView[]>;
   sessions(): Promise<SessionView[]>;
   session(id: SessionId): Promise<SessionView | undefined>;
-  recordings(): Promise<RecordingSummaryView[]>;
+  recording(id: SessionId): Promise<RecordingSummaryView | undefined>;
   waitingBoxes(): number;
 }
 
@@ -75,7 +75,7 @@ export function createEventStream({
   async function flush(): Promise<void> {
     const { rooms, waitingBoxes } = dirty;
     const sessions = [...dirty.sessions];
-    const recordings = new Set(dirty.recordings);
+    const recordings = [...dirty.recordings];
     dirty.planned = dirty.rooms = dirty.waitingBoxes = false;
     dirty.sessions.clear();
     dirty.recordings.clear();
@@ -93,9 +93,10 @@ export function createEventStream({
       const session = await sources.session(id);
       if (session) tell("session", id, session);
     }
-    if (recordings.size > 0)
-      for (const summary of await sources.recordings())
-        if (recordings.has(summary.session.id)) tell("recording", summary.session.id, summary);
+    for (const id of recordings) {
+      const summary = await sources.recording(id);
+      if (summary) tell("recording", id, summary);
+    }
     if (waitingBoxes) tell("waitingBoxes", "", { count: sources.waitingBoxes() });
   }
 

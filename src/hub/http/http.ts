@@ -7,17 +7,19 @@ import { WebSocketServer } from "ws";
 import { makeId, type SessionId } from "../../protocol/protocol.ts";
 import { causeOf, randomId, type Clock, type Log } from "../../platform/platform.ts";
 import type { HubDatabase } from "../database/database.ts";
-import { createApi, type ApiParts } from "./api.ts";
+import type { Accounts } from "../accounts/accounts.ts";
+import type { Archive } from "../archive/archive.ts";
+import type { Fleet } from "../fleet/fleet.ts";
+import type { Live } from "../live/live.ts";
+import type { Reception } from "../reception/reception.ts";
+import { createApi } from "./api.ts";
 import { loopbackNamesOnly, ownOriginOnly, securityHeaders, type DeskEnv, type Side } from "./door.ts";
 import { createEventStream } from "./events.ts";
 import { sendPage } from "./files.ts";
-import { createMedia, type MediaParts } from "./media.ts";
+import { createMedia } from "./media.ts";
 import { HttpRefusal } from "./refusal.ts";
 import type { ErrorView } from "./views.ts";
-import { createWall, type RoomFacts } from "./wall.ts";
-
-export type { PairingOutcome, PairingTarget } from "./api.ts";
-export type { RoomFacts } from "./wall.ts";
+import { createWall } from "./wall.ts";
 
 /** For the desk's typed client, `hc<DeskApi>(…)`. */
 export type DeskApi = ReturnType<typeof createApi>;
@@ -28,16 +30,11 @@ export interface DeskParts {
   db: HubDatabase;
   clock: Clock;
   log: Log;
-  accounts: ApiParts["accounts"];
-  reception: ApiParts["reception"];
-  live: MediaParts["live"];
-  fleet: ApiParts["fleet"] & {
-    rooms(): RoomFacts[] | Promise<RoomFacts[]>;
-    waitingBoxes(): number;
-    /** Routes for boxes that are not paired yet, below /pairing. */
-    pairing: Hono;
-  };
-  archive: ApiParts["archive"] & MediaParts["archive"];
+  accounts: Accounts;
+  reception: Reception;
+  live: Live;
+  fleet: Pick<Fleet, "points" | "rooms" | "revoke" | "pairing">;
+  archive: Pick<Archive, "summaries" | "summary" | "recording" | "playlist" | "segmentFile">;
   /** Folder of the built desk. */
   ui: string;
 }
@@ -56,7 +53,7 @@ export interface Desk {
 /** What browsers reach: sign-in, JSON interface, events, live, playback and the desk's own pages. */
 export function createDesk(parts: DeskParts): Desk {
   const { clock, log, accounts, reception, fleet, archive, live } = parts;
-  const wall = createWall({ db: parts.db, reception, live, facts: () => fleet.rooms() });
+  const wall = createWall({ db: parts.db, reception, live, fleet });
   const events = createEventStream({
     clock,
     log,
@@ -64,8 +61,8 @@ export function createDesk(parts: DeskParts): Desk {
       rooms: () => wall.rooms(),
       sessions: () => reception.sessions(),
       session: (id) => reception.session(id),
-      recordings: () => archive.summaries(),
-      waitingBoxes: () => fleet.waitingBoxes(),
+      recording: (id) => archive.summary(id),
+      waitingBoxes: () => fleet.pairing.waiting(),
     },
   });
 
@@ -74,7 +71,7 @@ export function createDesk(parts: DeskParts): Desk {
     .use(loopbackNamesOnly)
     .use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => refusePlainly("badRequest", "the body is too large") }))
     // Boxes that are being paired are no browsers: no cookie, no Origin.
-    .route("/", fleet.pairing)
+    .route("/", fleet.pairing.routes)
     .use(ownOriginOnly)
     .route("/", createApi({ accounts, reception, wall, fleet, archive }))
     .route("/", createMedia({ clock, log, accounts, events, live, archive }))

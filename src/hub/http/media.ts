@@ -4,6 +4,7 @@ import type { WebSocket } from "ws";
 import { z } from "zod";
 import { BoxId, PointId, SessionId, TakeId, type LiveKind } from "../../protocol/protocol.ts";
 import { causeOf, type Clock, type Log } from "../../platform/platform.ts";
+import type { Archive } from "../archive/archive.ts";
 import type { Accounts } from "../accounts/accounts.ts";
 import type { Live } from "../live/live.ts";
 import { idIn } from "./api.ts";
@@ -18,11 +19,7 @@ export interface MediaParts {
   accounts: Accounts;
   events: DeskEventStream;
   live: Live;
-  archive: {
-    playlist(session: SessionId, point: PointId): Promise<string | undefined>;
-    /** Absolute path of a verified segment file. */
-    segmentFile(session: SessionId, point: PointId, take: TakeId, file: string): Promise<string | undefined>;
-  };
+  archive: Pick<Archive, "playlist" | "segmentFile">;
 }
 
 const LiveKindName = z.enum(["video", "audio"] satisfies LiveKind[]);

@@ -1,11 +1,9 @@
 import type { PointId } from "../../protocol/protocol.ts";
 import type { HubDatabase } from "../database/database.ts";
+import type { Fleet } from "../fleet/fleet.ts";
 import type { Live } from "../live/live.ts";
 import type { Reception, RunningRoom } from "../reception/reception.ts";
 import type { RoomView } from "./views.ts";
-
-/** What the fleet knows of a room. */
-export type RoomFacts = Pick<RoomView, "point" | "box" | "connected" | "seenAt" | "health">;
 
 export interface Wall {
   rooms(): Promise<RoomView[]>;
@@ -20,7 +18,7 @@ export function createWall(parts: {
   db: HubDatabase;
   reception: Pick<Reception, "running">;
   live: Pick<Live, "publishing">;
-  facts: () => RoomFacts[] | Promise<RoomFacts[]>;
+  fleet: Pick<Fleet, "rooms">;
 }): Wall {
   const running = remembered(async () => {
     const rooms = await parts.reception.running();
@@ -37,8 +35,8 @@ export function createWall(parts: {
   });
   return {
     async rooms() {
-      const [facts, sessions, waiting] = await Promise.all([parts.facts(), running.get(), pending.get()]);
-      return facts.map((room) => ({
+      const [links, sessions, waiting] = await Promise.all([parts.fleet.rooms(), running.get(), pending.get()]);
+      return links.map((room) => ({
         ...room,
         live: room.box === null ? [] : parts.live.publishing(room.box),
         session: sessions.get(room.point.id) ?? null,

@@ -51,6 +51,8 @@ export interface Reception {
   forBox(box: BoxId): Promise<HubAssignment>;
   /** Notes in the running session of this point that its room went or came back; nothing where none runs. */
   noteRoom(point: PointId, kind: "roomLost" | "roomBack"): Promise<void>;
+  /** Notes of every room in a running session whether it is there: at a start some are missing already. */
+  noteRooms(isThere: (point: PointId) => boolean): Promise<void>;
   onChange(listener: (session: SessionId) => void): () => void;
 }
 
@@ -111,7 +113,51 @@ export function createReception({ db, clock, log }: { db: HubDatabase; clock: Cl
     return { ok: true, session: (await views(db, id))[0]! };
   }
 
+  async function running(): Promise<RunningRoom[]> {
+    const rows = await db
+      .selectFrom("sessionPoint")
+      .innerJoin("session", "session.id", "sessionPoint.sessionId")
+      .select(["pointId", "role", "session.id", "name", "state"])
+      .where("state", "in", RUNNING)
+      .execute();
+    return rows.map(({ pointId, ...session }) => ({ point: pointId, session }));
+  }
+
+  async function noteRoom(point: PointId, kind: "roomLost" | "roomBack"): Promise<void> {
+    const noted = await db.transaction().execute(async (trx) => {
+      const session = await trx
+        .selectFrom("session")
+        .innerJoin("sessionPoint", "sessionPoint.sessionId", "session.id")
+        .select("id")
+        .where("pointId", "=", point)
+        .where("state", "in", RUNNING)
+        .executeTakeFirst();
+      if (!session) return undefined;
+      const last = await trx
+        .selectFrom("sessionEvent")
+        .select("kind")
+        .where("sessionId", "=", session.id)
+        .where("pointId", "=", point)
+        .where("kind", "in", ["roomLost", "roomBack"])
+        .orderBy("id", "desc")
+        .executeTakeFirst();
+      const note = roomNote(kind, last?.kind as "roomLost" | "roomBack" | undefined);
+      if (!note) return undefined;
+      await trx
+        .insertInto("sessionEvent")
+        .values({ sessionId: session.id, at: now(), kind: note, actor: null, pointId: point })
+        .execute();
+      return session.id;
+    });
+    if (noted) changed(noted);
+  }
+
   return {
+    running,
+    noteRoom,
+    async noteRooms(isThere) {
+      for (const { point } of await running()) await noteRoom(point, isThere(point) ? "roomBack" : "roomLost");
+    },
     async create(plan, actor) {
       const fault = pointsFault(plan.points);
       if (fault) return { ok: false, ...fault };
@@ -155,15 +201,6 @@ export function createReception({ db, clock, log }: { db: HubDatabase; clock: Cl
     end: (session, actor) => act(session, "end", actor),
     sessions: () => views(db),
     session: async (session) => (await views(db, session))[0],
-    async running() {
-      const rows = await db
-        .selectFrom("sessionPoint")
-        .innerJoin("session", "session.id", "sessionPoint.sessionId")
-        .select(["pointId", "role", "session.id", "name", "state"])
-        .where("state", "in", RUNNING)
-        .execute();
-      return rows.map(({ pointId, ...session }) => ({ point: pointId, session }));
-    },
     forBox: (box) =>
       db.transaction().execute(async (trx) => {
         const point = await trx
@@ -189,34 +226,6 @@ export function createReception({ db, clock, log }: { db: HubDatabase; clock: Cl
         const sessions: AssignedSession[] = rows;
         return { type: "assignment", revision: await revision(trx), point, sessions };
       }),
-    async noteRoom(point, kind) {
-      const noted = await db.transaction().execute(async (trx) => {
-        const session = await trx
-          .selectFrom("session")
-          .innerJoin("sessionPoint", "sessionPoint.sessionId", "session.id")
-          .select("id")
-          .where("pointId", "=", point)
-          .where("state", "in", RUNNING)
-          .executeTakeFirst();
-        if (!session) return undefined;
-        const last = await trx
-          .selectFrom("sessionEvent")
-          .select("kind")
-          .where("sessionId", "=", session.id)
-          .where("pointId", "=", point)
-          .where("kind", "in", ["roomLost", "roomBack"])
-          .orderBy("id", "desc")
-          .executeTakeFirst();
-        const note = roomNote(kind, last?.kind as "roomLost" | "roomBack" | undefined);
-        if (!note) return undefined;
-        await trx
-          .insertInto("sessionEvent")
-          .values({ sessionId: session.id, at: now(), kind: note, actor: null, pointId: point })
-          .execute();
-        return session.id;
-      });
-      if (noted) changed(noted);
-    },
     onChange(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
