@@ -1,0 +1,64 @@
+import { readFileSync } from "node:fs";
+import { cpus, release, totalmem } from "node:os";
+
+/** What one bench found. Figures are medians; units stand in their names. */
+export interface Report {
+  name: string;
+  machine: Machine;
+  figures: Record<string, number>;
+  /** The same figures of the programs measured beside ours, by program and version. */
+  peers: Record<string, Record<string, number>>;
+  goals: Goal[];
+}
+
+export interface Machine {
+  cpu: string;
+  cores: number;
+  memoryBytes: number;
+  kernel: string;
+  node: string;
+  /** Of the last minute, when the bench began: others on the machine slow absolute figures, ratios less. */
+  loadAverage: number;
+}
+
+export interface Goal {
+  name: string;
+  value: number;
+  limit: number;
+  met: boolean;
+}
+
+export interface BenchOptions {
+  /** Length of one window of measurement; each bench has its own default. */
+  seconds?: number | undefined;
+}
+
+export interface Bench {
+  name: string;
+  run(options: BenchOptions): Promise<Report>;
+}
+
+export const machine = (): Machine => ({
+  cpu: cpus()[0]?.model ?? "unknown",
+  cores: cpus().length,
+  memoryBytes: totalmem(),
+  kernel: release(),
+  node: process.version,
+  loadAverage: Number(readFileSync("/proc/loadavg", "utf8").split(" ")[0]),
+});
+
+/** A goal that wants the value at or below the limit. */
+export const atMost = (name: string, value: number, limit: number): Goal => ({
+  name,
+  value,
+  limit,
+  met: value <= limit,
+});
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+export const round = (value: number, digits = 2): number => Number(value.toFixed(digits));
