@@ -1,0 +1,87 @@
+import { readdir, readFile, statfs } from "node:fs/promises";
+import { cpus, uptime } from "node:os";
+import { join } from "node:path";
+import { mem } from "systeminformation";
+import type { Clock } from "../../platform/platform.ts";
+import type { Health } from "../../protocol/protocol.ts";
+
+/** What the machine says of itself; the rest of a health report comes from the recorder and the uplink. */
+export type MachineFacts = Pick<
+  Health,
+  | "bootId"
+  | "uptimeS"
+  | "cpuPercent"
+  | "memoryUsedBytes"
+  | "memoryTotalBytes"
+  | "diskFreeBytes"
+  | "diskTotalBytes"
+  | "temperatureC"
+>;
+
+interface CpuTimes {
+  busyMs: number;
+  totalMs: number;
+}
+
+const THERMAL = "/sys/class/thermal";
+
+/**
+ * Measures the machine without starting a process: of systeminformation only `mem` reads a file; its `currentLoad`,
+ * `fsSize` and `cpuTemperature` start shells (currentLoad one that blocks this process), so load, disk and temperature
+ * are read from the kernel here.
+ */
+export class Machine {
+  private before: CpuTimes = readCpu();
+  private readonly clock: Clock;
+  private readonly dataDirectory: string;
+
+  constructor(clock: Clock, dataDirectory: string) {
+    this.clock = clock;
+    this.dataDirectory = dataDirectory;
+  }
+
+  /** CPU load is the mean since the last call. */
+  async measure(): Promise<MachineFacts> {
+    const now = readCpu();
+    const cpuPercent = cpuLoadPercent(this.before, now);
+    this.before = now;
+    const [memory, disk, temperatureC] = await Promise.all([mem(), statfs(this.dataDirectory), readTemperature()]);
+    return {
+      bootId: this.clock.bootId,
+      uptimeS: Math.round(uptime()),
+      cpuPercent,
+      memoryUsedBytes: memory.total - memory.available,
+      memoryTotalBytes: memory.total,
+      diskFreeBytes: disk.bavail * disk.bsize,
+      diskTotalBytes: disk.blocks * disk.bsize,
+      temperatureC,
+    };
+  }
+}
+
+/** Share of the time between two readings in which the processors were busy, all of them together, 0 to 100. */
+export function cpuLoadPercent(before: CpuTimes, after: CpuTimes): number {
+  const total = after.totalMs - before.totalMs;
+  if (total <= 0) return 0;
+  return Math.round(((after.busyMs - before.busyMs) / total) * 1000) / 10;
+}
+
+function readCpu(): CpuTimes {
+  const times = cpus().map((cpu) => cpu.times);
+  const sum = (of: (t: (typeof times)[number]) => number) => times.reduce((total, t) => total + of(t), 0);
+  const busyMs = sum((t) => t.user + t.nice + t.sys + t.irq);
+  return { busyMs, totalMs: busyMs + sum((t) => t.idle) };
+}
+
+/** The hottest thermal zone; null where the machine has none. */
+async function readTemperature(): Promise<number | null> {
+  const zones = await readdir(THERMAL).catch(() => []);
+  const readings = await Promise.all(
+    zones
+      .filter((zone) => zone.startsWith("thermal_zone"))
+      .map(async (zone) => Number(await readFile(join(THERMAL, zone, "temp"), "utf8").catch(() => "NaN"))),
+  );
+  // Millidegrees; some firmware reports 0 or nonsense for sensors that are not fitted.
+  const degrees = readings.map((milli) => milli / 1000).filter((celsius) => celsius > 0 && celsius < 150);
+  return degrees.length > 0 ? Math.max(...degrees) : null;
+}

@@ -1,0 +1,166 @@
+import { readFile, stat } from "node:fs/promises";
+import { networkInterfaces } from "node:os";
+import { serve, type ServerType } from "@hono/node-server";
+import { serveStatic } from "@hono/node-server/serve-static";
+import { Hono } from "hono";
+import { streamSSE } from "hono/streaming";
+import type { AddressInfo } from "node:net";
+import { causeOf, type Clock, type Log } from "../../platform/platform.ts";
+import { ROOM_EVENTS_PATH, ROOM_PICTURE_PATH, ROOM_STATE_PATH, type RoomState } from "../../protocol/protocol.ts";
+import { Pictures } from "./pictures.ts";
+
+export { roomState, type RoomFacts } from "./room-state.ts";
+
+/** The page and the facts for the room's TV; on loopback only, so it needs neither sign-in nor certificate. */
+export interface Room extends AsyncDisposable {
+  readonly port: number;
+  /** Something in the state may have changed: tell the screens. */
+  changed(): void;
+}
+
+export interface RoomOptions {
+  log: Log;
+  clock: Clock;
+  /** 0: any free one. */
+  port: number;
+  /** Folder of the built room screen. */
+  ui: string;
+  state: () => RoomState;
+  /** Path of the JPEG that the encoder keeps rewriting. */
+  ownPicture: () => string;
+}
+
+/** A TV, a technician's browser and a few reloads that have not been noticed yet. */
+const MAX_STREAMS = 8;
+const LOOK_EVERY_MS = 500;
+const SAY_AGAIN_MS = 10_000;
+const BOUNDARY = "picture";
+
+const NOT_BUILT = "The room screen has not been built (npm run build). State: /api/room\n";
+
+export async function openRoom(options: RoomOptions): Promise<Room> {
+  const { log, clock, state } = options;
+  const stopping = new AbortController();
+  const pictures = new Pictures({ clock, path: options.ownPicture, stat: statPicture, read: readFile });
+  let bell = Promise.withResolvers<void>();
+  let streams = 0;
+
+  const limited = async (use: () => Promise<void>) => {
+    streams++;
+    try {
+      await use();
+    } finally {
+      streams--;
+    }
+  };
+
+  const app = new Hono();
+  // A name that resolves to 127.0.0.1 would let any web page read what only this machine may (DNS rebinding).
+  app.use(async (c, next) => {
+    const host = (c.req.header("host") ?? "").replace(/:\d+$/, "");
+    if (!["127.0.0.1", "localhost", "[::1]"].includes(host)) return c.text("only by the loopback address\n", 403);
+    await next();
+    return undefined;
+  });
+  app.get(ROOM_STATE_PATH, (c) => c.json(state()));
+  app.get(ROOM_EVENTS_PATH, (c) => {
+    if (streams >= MAX_STREAMS) return c.text("too many screens\n", 503);
+    return streamSSE(c, (stream) =>
+      limited(async () => {
+        const gone = new AbortController();
+        stream.onAbort(() => gone.abort());
+        const signal = AbortSignal.any([gone.signal, stopping.signal]);
+        let said = "";
+        let saidMs = -Infinity;
+        while (!signal.aborted) {
+          const rung = bell.promise;
+          const now = state();
+          const text = JSON.stringify({ ...now, at: "" });
+          if (text !== said || clock.monotonicMs() - saidMs >= SAY_AGAIN_MS) {
+            said = text;
+            saidMs = clock.monotonicMs();
+            await stream.writeSSE({ event: "state", data: JSON.stringify(now) });
+          }
+          await Promise.race([rung, clock.sleep(LOOK_EVERY_MS, signal).catch(() => {})]);
+        }
+      }),
+    );
+  });
+  app.get(ROOM_PICTURE_PATH, (c) => {
+    if (streams >= MAX_STREAMS) return c.text("too many screens\n", 503);
+    streams++;
+    const gone = new AbortController();
+    const signal = AbortSignal.any([gone.signal, stopping.signal]);
+    let seen = 0;
+    const body = new ReadableStream<Uint8Array>(
+      {
+        // Asked for only when the last picture has been taken: a slow client skips pictures, and queues none.
+        async pull(controller) {
+          const next = await pictures.after(seen, signal);
+          if (!next) {
+            controller.close();
+            return;
+          }
+          seen = next.number;
+          const head = `--${BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: ${next.jpeg.length}\r\n\r\n`;
+          controller.enqueue(Buffer.concat([Buffer.from(head), next.jpeg, Buffer.from("\r\n")]));
+        },
+        cancel: () => gone.abort(),
+      },
+      { highWaterMark: 1 },
+    );
+    signal.addEventListener("abort", () => streams--, { once: true });
+    return c.body(body, 200, {
+      "content-type": `multipart/x-mixed-replace; boundary=${BOUNDARY}`,
+      "cache-control": "no-store",
+    });
+  });
+  app.get("*", serveStatic({ root: options.ui }));
+  app.notFound((c) => (c.req.path === "/" ? c.text(NOT_BUILT, 503) : c.text("no such page\n", 404)));
+  app.onError((error, c) => {
+    log.error("room.failed", { path: c.req.path, cause: causeOf(error) });
+    return c.text("internal\n", 500);
+  });
+
+  const server = await listen(app, options.port);
+  const { port } = server.address() as AddressInfo;
+  log.info("room.listening", { url: `http://127.0.0.1:${port}/` });
+  return {
+    port,
+    changed() {
+      bell.resolve();
+      bell = Promise.withResolvers();
+    },
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        if ("closeAllConnections" in server) server.closeAllConnections();
+      });
+    },
+  };
+}
+
+function listen(app: Hono, port: number): Promise<ServerType> {
+  return new Promise((resolve, reject) => {
+    const server = serve({ fetch: app.fetch, hostname: "127.0.0.1", port }, () => resolve(server));
+    server.once("error", reject);
+  });
+}
+
+async function statPicture(path: string): Promise<string | undefined> {
+  try {
+    const { mtimeMs, ino, size } = await stat(path);
+    return `${ino}:${mtimeMs}:${size}`;
+  } catch {
+    return undefined;
+  }
+}
+
+/** This machine's own addresses, for the technician who looks for it; without loopback and link-local ones. */
+export function ownAddresses(interfaces: ReturnType<typeof networkInterfaces> = networkInterfaces()): string[] {
+  return Object.values(interfaces)
+    .flatMap((list) => list ?? [])
+    .filter(({ internal, address }) => !internal && !address.startsWith("fe80:") && !address.startsWith("169.254."))
+    .map(({ address }) => address);
+}

@@ -1,0 +1,158 @@
+import { readFile } from "node:fs/promises";
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { causeOf, writeDurable, type Clock, type Log } from "../../platform/platform.ts";
+import type { EdgeProtocol } from "../../protocol/protocol.ts";
+import { DialError, type Dial } from "./dial.ts";
+
+/** A program on this machine (ffmpeg, rsync) speaks plain TCP to it; the hub sees mutual TLS. Keys stay in the agent. */
+export interface Relay extends AsyncDisposable {
+  readonly port: number;
+  /** Undefined: unpaired, every connection is closed at once. Connections of the former identity are destroyed. */
+  setDial(dial: Dial | undefined): void;
+  /** Destroys every connection: their programs try again at once and do not wait out TCP's retransmissions. */
+  dropAll(): void;
+  /** Connections that stand at the hub and on which bytes moved within the last `withinMs`. */
+  active(withinMs: number): number;
+}
+
+export interface RelayOptions {
+  log: Log;
+  clock: Clock;
+  protocol: EdgeProtocol;
+  /** The loopback port is kept here, so that a program which outlives the agent finds the next one at the same place. */
+  portFile?: string;
+}
+
+/** ffmpeg needs two, rsync one; more are a fault that must not reach the hub. */
+const MAX_CONNECTIONS = 8;
+
+/**
+ * INVARIANTS
+ * - Nothing is buffered beyond the sockets' own high-water marks: `pipe` stops reading where the other side lags.
+ * - A pair ends as a whole: whichever side closes takes the other along, after what was written has been flushed.
+ */
+export async function openRelay({ log, clock, protocol, portFile }: RelayOptions): Promise<Relay> {
+  const pairs = new Set<Pair>();
+  let dial: Dial | undefined;
+
+  const server = createServer({ noDelay: true, pauseOnConnect: true }, (near) => {
+    near.on("error", () => {});
+    if (!dial || pairs.size >= MAX_CONNECTIONS) {
+      near.destroy();
+      return;
+    }
+    const pair = new Pair(near, clock.monotonicMs());
+    pairs.add(pair);
+    near.once("close", () => {
+      pair.waiting.abort(new Error("the program closed its connection"));
+      pairs.delete(pair);
+    });
+    dial(protocol, pair.waiting.signal).then(
+      (far) => pair.join(far),
+      (error: unknown) => {
+        if (!near.destroyed) log.warn("relay.refused", { protocol, cause: causeOf(error), code: codeOf(error) });
+        near.destroy();
+      },
+    );
+  });
+  const port = await listen(server, log, portFile);
+
+  const dropAll = () => {
+    for (const pair of pairs) pair.destroy();
+  };
+  return {
+    port,
+    setDial(next) {
+      dial = next;
+      dropAll();
+    },
+    dropAll,
+    active(withinMs) {
+      const now = clock.monotonicMs();
+      return [...pairs].filter((pair) => pair.movedAtMs(now) > now - withinMs).length;
+    },
+    async [Symbol.asyncDispose]() {
+      dropAll();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+const codeOf = (error: unknown) => (error instanceof DialError ? error.code : undefined);
+
+class Pair {
+  readonly waiting = new AbortController();
+  private readonly near: Socket;
+  private far: TLSSocket | undefined;
+  private bytes = 0;
+  private changedMs: number;
+
+  constructor(near: Socket, nowMs: number) {
+    this.near = near;
+    this.changedMs = nowMs;
+  }
+
+  join(far: TLSSocket): void {
+    const { near } = this;
+    if (near.destroyed) {
+      far.destroy();
+      return;
+    }
+    this.far = far;
+    far.on("error", () => {});
+    near.pipe(far);
+    far.pipe(near);
+    near.once("close", () => far.destroySoon());
+    far.once("close", () => near.destroySoon());
+  }
+
+  /** Monotonic time at which bytes were last seen to have moved; -Infinity while the hub is not reached. */
+  movedAtMs(nowMs: number): number {
+    if (!this.far) return -Infinity;
+    const bytes = this.far.bytesWritten + this.far.bytesRead;
+    if (bytes !== this.bytes) {
+      this.bytes = bytes;
+      this.changedMs = nowMs;
+    }
+    return this.changedMs;
+  }
+
+  destroy(): void {
+    this.waiting.abort(new Error("the line is dead"));
+    this.far?.destroy();
+    this.near.destroy();
+  }
+}
+
+async function listen(server: Server, log: Log, portFile: string | undefined): Promise<number> {
+  const remembered = portFile === undefined ? undefined : await readPort(portFile);
+  const tryPort = (port: number) =>
+    new Promise<number>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ port, host: "127.0.0.1", exclusive: true }, () => {
+        server.off("error", reject);
+        resolve((server.address() as AddressInfo).port);
+      });
+    });
+  if (remembered !== undefined) {
+    try {
+      return await tryPort(remembered);
+    } catch (error) {
+      // An encoder that outlived the last agent publishes into the void until it is started anew; it still records.
+      log.warn("relay.portTaken", { port: remembered, cause: causeOf(error) });
+    }
+  }
+  const port = await tryPort(0);
+  if (portFile !== undefined) await writeDurable(portFile, `${port}\n`);
+  return port;
+}
+
+async function readPort(file: string): Promise<number | undefined> {
+  try {
+    const port = Number(await readFile(file, "utf8"));
+    return Number.isInteger(port) && port > 0 && port < 65_536 ? port : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,139 @@
+import Rsync from "rsync";
+import { causeOf, ProcessError, runProcess, type Clock, type Log } from "../../platform/platform.ts";
+import { segmentPath, type SegmentName } from "../../protocol/protocol.ts";
+import { SyncPlanner, type PendingSegment } from "./sync-plan.ts";
+
+export interface SyncOptions {
+  log: Log;
+  clock: Clock;
+  /** Loopback port of the rsync relay. */
+  port: number;
+  recordingsDirectory: string;
+  /** Closed, without a receipt of the hub, oldest first. */
+  pending: () => Promise<PendingSegment[]>;
+  /** KiB/s, or undefined for no limit; asked before each transfer. */
+  limitKibPerS: () => number | undefined;
+}
+
+export interface Sync {
+  /** Look now: a segment was closed, a receipt came, a session ended. */
+  nudge(): void;
+  resend(name: SegmentName): void;
+  lineBack(): void;
+  /** How the last transfer went; unknown before the first. */
+  state(): "up" | "down" | "unknown";
+  run(signal: AbortSignal): Promise<void>;
+}
+
+const LOOK_EVERY_MS = 2_000;
+/** rsync gives up a connection on which nothing moved for this long. */
+const RSYNC_TIMEOUT_S = 20;
+const SAFE = /^[A-Za-z0-9._/=:@-]+$/;
+
+/**
+ * rsync's argument vector. Names of files travel on standard input. The builder escapes for a shell, and we use none:
+ * so only values are let in that no shell would need to have escaped.
+ */
+export function rsyncArguments(port: number, limitKibPerS: number | undefined): string[] {
+  const command = new Rsync()
+    .flags("R")
+    .set("files-from", "-")
+    .set("partial-dir", ".rsync-partial")
+    .set("timeout", String(RSYNC_TIMEOUT_S))
+    .source("./")
+    .destination(`rsync://127.0.0.1:${port}/inbox/`);
+  if (limitKibPerS !== undefined) command.set("bwlimit", String(limitKibPerS));
+  const args = command.args();
+  const unsafe = args.find((arg) => !SAFE.test(arg));
+  if (unsafe !== undefined) throw new RangeError(`not a safe argument: ${unsafe}`);
+  return args;
+}
+
+/**
+ * INVARIANTS
+ * - At most one rsync runs at a time.
+ * - A transfer that was started with a limit is ended when the limit falls, and goes on without it from where it was
+ *   (--partial-dir).
+ */
+export function createSync(options: SyncOptions): Sync {
+  const { log, clock } = options;
+  const planner = new SyncPlanner();
+  let bell = Promise.withResolvers<void>();
+  let state: "up" | "down" | "unknown" = "unknown";
+  let running: { limitKibPerS: number | undefined; hurry: AbortController } | undefined;
+
+  const ring = () => {
+    bell.resolve();
+    bell = Promise.withResolvers();
+  };
+
+  async function transfer(batch: PendingSegment[], bytes: number, signal: AbortSignal): Promise<void> {
+    const limitKibPerS = options.limitKibPerS();
+    const hurry = new AbortController();
+    running = { limitKibPerS, hurry };
+    const startedMs = clock.monotonicMs();
+    try {
+      const result = await runProcess(["rsync", ...rsyncArguments(options.port, limitKibPerS)], {
+        cwd: options.recordingsDirectory,
+        // rsync takes defaults, a password and even a proxy from RSYNC_* variables: none of ours.
+        env: { PATH: process.env["PATH"], LC_ALL: "C" },
+        input: batch.map(({ name }) => `${segmentPath(name)}\n`).join(""),
+        signal: AbortSignal.any([signal, hurry.signal]),
+      });
+      if (signal.aborted || hurry.signal.aborted) return;
+      if (result.code !== 0)
+        throw new ProcessError(
+          "failed",
+          `rsync ended with ${result.code ?? result.signal}: ${lastWords(result.stderr)}`,
+        );
+      const durationMs = Math.round(clock.monotonicMs() - startedMs);
+      log.info("sync.sent", { segments: batch.length, bytes, durationMs });
+      planner.sent(batch, clock.monotonicMs());
+      state = "up";
+    } catch (error) {
+      if (signal.aborted) return;
+      state = "down";
+      planner.failed(clock.monotonicMs());
+      log.warn("sync.failed", { cause: causeOf(error), segments: batch.length, failures: planner.failuresInARow });
+    } finally {
+      running = undefined;
+    }
+  }
+
+  return {
+    nudge() {
+      if (running?.limitKibPerS !== undefined && options.limitKibPerS() === undefined) running.hurry.abort();
+      ring();
+    },
+    resend(name) {
+      planner.resend(name, clock.monotonicMs());
+      ring();
+    },
+    lineBack() {
+      planner.lineBack(clock.monotonicMs());
+      ring();
+    },
+    state: () => state,
+    async run(signal) {
+      while (!signal.aborted) {
+        const rung = bell.promise;
+        const plan = planner.plan(await options.pending(), clock.monotonicMs());
+        if (plan.do === "send") {
+          await transfer(plan.batch, plan.bytes, signal);
+          continue;
+        }
+        const dueInMs = plan.untilMs === null ? LOOK_EVERY_MS : plan.untilMs - clock.monotonicMs();
+        const wake = new AbortController();
+        await Promise.race([
+          rung,
+          clock
+            .sleep(Math.max(10, Math.min(LOOK_EVERY_MS, dueInMs)), AbortSignal.any([signal, wake.signal]))
+            .catch(() => {}),
+        ]);
+        wake.abort();
+      }
+    },
+  };
+}
+
+const lastWords = (stderr: string): string => stderr.trim().split("\n").slice(-2).join(" | ").slice(-300);

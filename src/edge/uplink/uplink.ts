@@ -1,0 +1,356 @@
+import { createPublicKey, type KeyObject } from "node:crypto";
+import { join } from "node:path";
+import { causeOf, type Clock, type Log } from "../../platform/platform.ts";
+import {
+  liveStreamName,
+  RTMP_APP,
+  type BoxId,
+  type BoxMessage,
+  type Health,
+  type HubMessage,
+  type LiveKind,
+  type SegmentName,
+  type SessionId,
+  type SignedRecord,
+  type TakeId,
+} from "../../protocol/protocol.ts";
+import { addReceipt, isReceipted, isSettled, removeReceipt } from "../ledger.ts";
+import type { EdgeState } from "../state.ts";
+import type { HubOffset } from "./clock-offset.ts";
+import { createControl, type Control } from "./control.ts";
+import { createDial, createLookup, type Credentials, type Dial, type HubAddress } from "./dial.ts";
+import { judgeReceipt } from "./receipts.ts";
+import { RecordWindow } from "./record-window.ts";
+import { openRelay, type Relay } from "./relay.ts";
+import { createSync, type Sync } from "./sync.ts";
+import type { PendingSegment } from "./sync-plan.ts";
+import { TakeIndex } from "./take-index.ts";
+
+export { createHubPairing } from "./hub-pairing.ts";
+export type { HubAddress } from "./dial.ts";
+
+/** Who this box is to the hub. */
+export interface UplinkIdentity extends Credentials {
+  box: BoxId;
+  /** SubjectPublicKeyInfo (PEM) of the key that signs the hub's receipts. */
+  receiptKeyPem: string;
+}
+
+/** What the uplink needs of the recorder. */
+export interface Recordings {
+  takes(): { session: SessionId; take: TakeId; records: number; ended: boolean }[];
+  records(take: TakeId, fromN: number, limit: number): Promise<SignedRecord[]>;
+  /** Closed ones, oldest first. */
+  segments(): { name: SegmentName; sizeBytes: number }[];
+  onRecord(listener: (take: TakeId) => void): void;
+}
+
+export interface UplinkOptions {
+  log: Log;
+  clock: Clock;
+  hub: HubAddress;
+  runDirectory: string;
+  recordingsDirectory: string;
+  agentVersion: string;
+  state: EdgeState;
+  /** For rsync, KiB/s; undefined: none. */
+  limitKibPerS: () => number | undefined;
+  /** Connection, schedule or receipts changed. */
+  onChange: () => void;
+}
+
+export interface Uplink extends AsyncDisposable {
+  /** Where ffmpeg publishes; the same after a restart of the agent. */
+  liveUrl(box: BoxId, kind: LiveKind, run: string): string;
+  /** Null: unpaired; every connection of the former identity is destroyed. */
+  setIdentity(identity: UplinkIdentity | null): void;
+  connected(): boolean;
+  /** The hub has refused this identity for so long that no restart of the hub explains it. */
+  refused(): boolean;
+  link(): Health["link"];
+  hubOffset(): HubOffset | null;
+  unsynced(): { segments: number; bytes: number };
+  sendHealth(health: Health): void;
+  /** A session has ended, or the limit changed: send what is there. */
+  syncNow(): void;
+  run(recordings: Recordings, signal: AbortSignal): Promise<void>;
+}
+
+const REFUSED_AFTER_MS = 15_000;
+const LIVE_WITHIN_MS = 3_000;
+const PUMP_EVERY_MS = 1_000;
+
+/** Opens the relays only, which takes milliseconds: the recorder needs their address before anything else. */
+export async function openUplink(options: UplinkOptions): Promise<Uplink> {
+  const { log, clock, runDirectory } = options;
+  const rtmp = await openRelay({ log, clock, protocol: "rtmp", portFile: join(runDirectory, "relay-rtmp.port") });
+  const rsync = await openRelay({ log, clock, protocol: "rsync" });
+  return new LiveUplink(options, rtmp, rsync);
+}
+
+/**
+ * INVARIANTS
+ * - Nothing here can hold up a recording: the recorder is only read, and told nothing.
+ * - A receipt changes the ledger only after judgeReceipt; a ledger entry is the only thing that ends sending.
+ * - Messages of a connection are handled in their order.
+ */
+class LiveUplink implements Uplink {
+  private readonly options: UplinkOptions;
+  private readonly rtmp: Relay;
+  private readonly rsync: Relay;
+  private readonly lookup = createLookup();
+  private readonly window = new RecordWindow();
+  private readonly control: Control;
+  private readonly sync: Sync;
+  private recordings: Recordings | undefined;
+  private index = new TakeIndex(async () => []);
+  private identity: { box: BoxId; dial: Dial; receiptKey: KeyObject } | null = null;
+  private identityChanged = new AbortController();
+  private isRefused = false;
+  private pumping: Promise<void> | undefined;
+  private handled: Promise<void> = Promise.resolve();
+
+  constructor(options: UplinkOptions, rtmp: Relay, rsync: Relay) {
+    this.options = options;
+    this.rtmp = rtmp;
+    this.rsync = rsync;
+    const { log, clock } = options;
+    this.control = createControl({
+      log,
+      clock,
+      events: {
+        onOpen: () => this.onOpen(),
+        onMessage: (message) => {
+          this.handled = this.handled
+            .then(() => this.handle(message))
+            .catch((error: unknown) =>
+              log.error("uplink.messageFailed", { type: message.type, cause: causeOf(error) }),
+            );
+        },
+        onLost: (reason) => {
+          if (reason === "silent") {
+            this.rtmp.dropAll();
+            this.rsync.dropAll();
+          }
+          options.onChange();
+        },
+        onRefused: (forMs) => {
+          if (this.isRefused || forMs < REFUSED_AFTER_MS) return;
+          this.isRefused = true;
+          options.onChange();
+        },
+      },
+    });
+    this.sync = createSync({
+      log,
+      clock,
+      port: rsync.port,
+      recordingsDirectory: options.recordingsDirectory,
+      pending: () => this.pendingOfThisBox(),
+      limitKibPerS: options.limitKibPerS,
+    });
+  }
+
+  liveUrl(box: BoxId, kind: LiveKind, run: string): string {
+    return `rtmp://127.0.0.1:${this.rtmp.port}/${RTMP_APP}/${liveStreamName({ box, kind, run })}`;
+  }
+
+  setIdentity(identity: UplinkIdentity | null): void {
+    this.identity = identity && {
+      box: identity.box,
+      dial: createDial(this.options.hub, identity, this.lookup),
+      receiptKey: createPublicKey(identity.receiptKeyPem),
+    };
+    this.isRefused = false;
+    this.rtmp.setDial(this.identity?.dial);
+    this.rsync.setDial(this.identity?.dial);
+    this.identityChanged.abort();
+    this.identityChanged = new AbortController();
+  }
+
+  connected(): boolean {
+    return this.control.connected();
+  }
+
+  refused(): boolean {
+    return this.isRefused;
+  }
+
+  link(): Health["link"] {
+    return {
+      control: this.control.connected() ? "up" : this.identity ? "down" : "unknown",
+      live: !this.identity ? "unknown" : this.rtmp.active(LIVE_WITHIN_MS) > 0 ? "up" : "down",
+      sync: this.sync.state(),
+      roundTripMs: this.control.roundTripMs(),
+    };
+  }
+
+  hubOffset(): HubOffset | null {
+    return this.control.hubOffset();
+  }
+
+  unsynced(): { segments: number; bytes: number } {
+    const pending = this.pending();
+    return { segments: pending.length, bytes: pending.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) };
+  }
+
+  sendHealth(health: Health): void {
+    this.control.send({ type: "health", health });
+  }
+
+  syncNow(): void {
+    this.sync.nudge();
+  }
+
+  async run(recordings: Recordings, signal: AbortSignal): Promise<void> {
+    this.recordings = recordings;
+    this.index = new TakeIndex((take, fromN, limit) => recordings.records(take, fromN, limit));
+    recordings.onRecord(() => {
+      this.pump();
+      this.sync.nudge();
+    });
+    await Promise.all([this.sync.run(signal), this.runPump(signal), this.runControl(signal)]);
+    await this.handled;
+    await this.pumping;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.rtmp[Symbol.asyncDispose]();
+    await this.rsync[Symbol.asyncDispose]();
+  }
+
+  private async runControl(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const until = AbortSignal.any([signal, this.identityChanged.signal]);
+      if (this.identity) await this.control.run(this.identity.dial, until);
+      else await new Promise<void>((resolve) => until.addEventListener("abort", () => resolve(), { once: true }));
+    }
+  }
+
+  private async runPump(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.pump();
+      await this.options.clock.sleep(PUMP_EVERY_MS, signal).catch(() => {});
+    }
+  }
+
+  private onOpen(): void {
+    const { clock, agentVersion, onChange } = this.options;
+    this.isRefused = false;
+    const takes = this.unsettledTakes().map(({ session, take, records }) => ({ session, take, records }));
+    this.window.open(
+      takes.map(({ take }) => take),
+      clock.monotonicMs(),
+    );
+    this.control.send({ type: "hello", controlVersion: 1, agentVersion, bootId: clock.bootId, takes });
+    this.sync.lineBack();
+    onChange();
+  }
+
+  private async handle(message: Exclude<HubMessage, { type: "clock" }>): Promise<void> {
+    const { log, clock, state, onChange } = this.options;
+    switch (message.type) {
+      case "welcome":
+        log.info("uplink.welcome", { box: message.box, point: message.point.name });
+        return;
+      case "assignment":
+        if ((await state.takeAssignment(message)) === "taken") onChange();
+        return;
+      case "have": {
+        const { take, nextN } = message;
+        if (this.window.have(take, nextN, clock.monotonicMs()) === "refused")
+          log.warn("records.notTaken", { take, nextN });
+        if (state.ledger(take)?.records !== nextN)
+          await state.updateLedger((ledgerOf, set) => set(take, { ...ledgerOf(take), records: nextN }));
+        this.pump();
+        return;
+      }
+      case "receipts":
+        await this.takeReceipts(message.items);
+        return;
+      case "resend": {
+        const { session, take, seq, reason } = message;
+        log.warn("sync.resendAsked", { take, seq, reason });
+        await state.updateLedger((ledgerOf, set) => set(take, removeReceipt(ledgerOf(take), seq)));
+        this.sync.resend({ session, take, seq });
+        onChange();
+      }
+    }
+  }
+
+  private async takeReceipts(items: readonly SignedRecord[]): Promise<void> {
+    const { log, state, onChange } = this.options;
+    if (!this.identity) return;
+    const { receiptKey } = this.identity;
+    const held: { take: TakeId; seq: number }[] = [];
+    for (const item of items) {
+      const verdict = await judgeReceipt(item, receiptKey, (take, seq) => this.index.sha256(take, seq));
+      if (!verdict.ok) log.warn("receipt.refused", { reason: verdict.reason, detail: verdict.detail });
+      else if (verdict.receipt.store === "hub" && !isReceipted(state.ledger(verdict.receipt.take), verdict.receipt.seq))
+        held.push(verdict.receipt);
+    }
+    if (held.length === 0) return;
+    await state.updateLedger((ledgerOf, set) => {
+      for (const { take, seq } of held) set(take, addReceipt(ledgerOf(take), seq));
+    });
+    this.sync.nudge();
+    onChange();
+  }
+
+  /** Sends what records the window allows; overlapping calls become one more round. */
+  private pump(): void {
+    if (this.pumping || !this.control.connected() || !this.recordings) return;
+    this.pumping = this.pumpOnce(this.recordings)
+      .catch((error: unknown) => this.options.log.error("records.failed", { cause: causeOf(error) }))
+      .finally(() => (this.pumping = undefined));
+  }
+
+  private async pumpOnce(recordings: Recordings): Promise<void> {
+    const { clock, state } = this.options;
+    for (;;) {
+      const takes = await this.ofThisBox(this.unsettledTakes());
+      for (const { take } of takes) this.window.assume(take, state.ledger(take)?.records ?? 0);
+      const batches = this.window.next(takes, clock.monotonicMs());
+      if (batches.length === 0) return;
+      for (const { take, firstN, count } of batches) {
+        const items = await recordings.records(take, firstN, count);
+        const { session } = takes.find((t) => t.take === take)!;
+        const message: BoxMessage = { type: "records", session, take, firstN, items };
+        if (items.length > 0) this.control.send(message);
+      }
+    }
+  }
+
+  private unsettledTakes(): ReturnType<Recordings["takes"]> {
+    if (!this.recordings) return [];
+    const closed = new Map<TakeId, number>();
+    for (const { name } of this.recordings.segments()) closed.set(name.take, (closed.get(name.take) ?? 0) + 1);
+    return this.recordings
+      .takes()
+      .filter((take) => !isSettled(this.options.state.ledger(take.take), take, closed.get(take.take) ?? 0));
+  }
+
+  private pending(): PendingSegment[] {
+    const { state } = this.options;
+    return (this.recordings?.segments() ?? []).filter(({ name }) => !isReceipted(state.ledger(name.take), name.seq));
+  }
+
+  private async pendingOfThisBox(): Promise<PendingSegment[]> {
+    if (!this.identity) return [];
+    const own = new Map<TakeId, boolean>();
+    const result: PendingSegment[] = [];
+    for (const segment of this.pending()) {
+      const { take } = segment.name;
+      if (!own.has(take)) own.set(take, (await this.ofThisBox([{ take }])).length > 0);
+      if (own.get(take)) result.push(segment);
+    }
+    return result;
+  }
+
+  /** Recorded under today's identity: a hub takes records and files of the box that signed them only. */
+  private async ofThisBox<T extends { take: TakeId }>(takes: readonly T[]): Promise<T[]> {
+    const own: T[] = [];
+    for (const take of takes) if ((await this.index.box(take.take)) === this.identity?.box) own.push(take);
+    return own;
+  }
+}
