@@ -36,7 +36,7 @@ export function parseSegmentPath(path: string): SegmentName | undefined {
  * rsync keeps interrupted files in this folder beside the file (`--partial-dir`). Besides it the hub's inbox takes
  * nothing but names of {@link segmentPath}.
  */
-export const PARTIAL_DIRECTORY = ".partial";
+export const PARTIAL_DIRECTORY = ".rsync-partial";
 
 /** Folder of one room's take inside a session's BagIt bag: `data/point-…/take-…`. */
 export const archiveTakePath = (point: PointId, take: TakeId): string => `data/${point}/${take}`;

@@ -174,10 +174,6 @@ class TlsGateway implements Gateway {
     });
   }
 
-  readonly #unidentified = new Set<Socket>();
-
-  readonly #onWebTlsError = (error: Error, socket: TLSSocket) => this.#refuse("handshakeFailed", socket, codeOf(error));
-
   #identified(socket: TLSSocket): void {
     socket.on("error", () => socket.destroy());
     // A resumed TLS 1.3 session counts as authorized even where no certificate was ever shown, so its presence
