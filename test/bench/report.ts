@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 
-/** What one bench found. Figures are medians; units stand in their names. */
+/** What one bench found. Figures are medians where nothing else is said; units stand in their names. */
 export interface Report {
   name: string;
   machine: Machine;
-  figures: Record<string, number>;
-  /** The same figures of the programs measured beside ours, by program and version. */
-  peers: Record<string, Record<string, number>>;
+  figures: Record<string, unknown>;
+  /** The same figures of the programs measured beside ours, by program. */
+  peers: Record<string, unknown>;
   goals: Goal[];
 }
 
@@ -23,7 +23,8 @@ export interface Machine {
 
 export interface Goal {
   name: string;
-  value: number;
+  /** Null where it could not be measured, which never meets a goal. */
+  value: number | null;
   limit: number;
   met: boolean;
 }
@@ -38,7 +39,7 @@ export interface Bench {
   run(options: BenchOptions): Promise<Report>;
 }
 
-export const machine = (): Machine => ({
+export const machineNow = (): Machine => ({
   cpu: cpus()[0]?.model ?? "unknown",
   cores: cpus().length,
   memoryBytes: totalmem(),
@@ -48,11 +49,11 @@ export const machine = (): Machine => ({
 });
 
 /** A goal that wants the value at or below the limit. */
-export const atMost = (name: string, value: number, limit: number): Goal => ({
+export const atMost = (name: string, value: number | null, limit: number): Goal => ({
   name,
   value,
   limit,
-  met: value <= limit,
+  met: value !== null && value <= limit,
 });
 
 export function median(values: readonly number[]): number {
