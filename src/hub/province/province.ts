@@ -1,0 +1,348 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import {
+  BAG,
+  type BoxId,
+  type PointId,
+  type Receipt,
+  type SessionId,
+  type SignedRecord,
+  type TakeId,
+} from "../../protocol/protocol.ts";
+import {
+  fileSystemOf,
+  hashRegularFile,
+  isoUtc,
+  makeDirectory,
+  readIfExists,
+  runChecked,
+  runForever,
+  sha256Hex,
+  writeDurable,
+  type Clock,
+  type Log,
+} from "../../platform/platform.ts";
+import type { Signer } from "../../evidence/evidence.ts";
+import { createWake, STORAGE_FILE, storageText, type ProvinceCopy } from "../archive/archive.ts";
+import type { HubDatabase } from "../database/database.ts";
+import {
+  differencesIn,
+  filesOfBag,
+  filesOfSegment,
+  parseTarget,
+  ProvinceError,
+  rsyncArgv,
+  type RsyncMode,
+} from "./plan.ts";
+
+export { parseTarget, ProvinceError } from "./plan.ts";
+
+export interface ProvinceOptions {
+  db: HubDatabase;
+  log: Log;
+  clock: Clock;
+  archiveDirectory: string;
+  /** `rsync://host:port/module/path`, `user@host:path` or an absolute path. */
+  target: string;
+  /** For a daemon that asks for one: rsync's --password-file. */
+  passwordFile?: string;
+  signer: Signer;
+  onCopied: (copy: ProvinceCopy) => void;
+}
+
+export interface Province {
+  /** Copies what is verified at the hub and not yet there, until the signal. Retries for ever. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Something new may be there to copy. */
+  nudge(): void;
+}
+
+const BATCH_SEGMENTS = 200;
+const LOOK_EVERY_MS = 60_000;
+const DAMAGED_AGAIN_MS = 10 * 60_000;
+
+interface DueRow {
+  session: SessionId;
+  point: PointId;
+  take: TakeId;
+  seq: number;
+  box: BoxId;
+  sha256: string;
+  sizeBytes: number;
+}
+
+/**
+ * Copies the archive to the province's storage.
+ *
+ * INVARIANTS
+ * - Nothing is ever deleted at the target.
+ * - Before each batch the target shows the identity file that this hub left there; an unmounted or swapped disk is
+ *   refused and nothing written.
+ * - A receipt is signed only after the hub's file has been read and found equal to its record, and the copy has been
+ *   read at the target and found equal to the hub's file.
+ * - A bag's tag files go only when all its segments are there: a bag that looks whole at the province is whole.
+ * Throws ProvinceError "badTarget" at once for a target that cannot be read.
+ */
+export function createProvince(options: ProvinceOptions): Province {
+  const { db, log, clock, archiveDirectory, signer } = options;
+  const target = parseTarget(options.target);
+  const wake = createWake(clock);
+  /** Files of which the hub's own copy is not what was recorded, and when to look at them again. */
+  const damaged = new Map<string, number>();
+
+  const rsync = async (
+    files: readonly string[],
+    cwd: string,
+    mode: RsyncMode,
+    signal: AbortSignal,
+  ): Promise<string[]> => {
+    const { stdout } = await runChecked(rsyncArgv(target, mode, options.passwordFile), {
+      cwd,
+      // --rsh would need a space in an argument.
+      env: { ...process.env, RSYNC_RSH: "ssh -o BatchMode=yes -o ConnectTimeout=10" },
+      input: files.map((file) => `${file}\n`).join(""),
+      signal,
+    });
+    return mode === "check" ? differencesIn(stdout) : [];
+  };
+
+  /** Reads the copies at the target. Gives what differs. */
+  const compare = async (files: readonly string[], signal: AbortSignal): Promise<string[]> => {
+    if (target.kind !== "path") return rsync(files, archiveDirectory, "check", signal);
+    const different: string[] = [];
+    for (const file of files) {
+      signal.throwIfAborted();
+      const here = await hashRegularFile(join(archiveDirectory, file));
+      const there = await hashRegularFile(join(target.address, file));
+      if (!here || here.sha256 !== there?.sha256) different.push(file);
+    }
+    return different;
+  };
+
+  const copy = async (files: readonly string[], signal: AbortSignal): Promise<void> => {
+    await rsync(files, archiveDirectory, "copy", signal);
+    const different = await compare(files, signal);
+    if (different.length > 0)
+      throw new ProvinceError("differs", `${different.length} copies differ at the province, first: ${different[0]}`);
+  };
+
+  const identity = async (): Promise<{ uuid: string; folder: string }> => {
+    const { uuid } = await db
+      .selectFrom("storage")
+      .select("uuid")
+      .where("name", "=", "archive")
+      .executeTakeFirstOrThrow(() => new ProvinceError("wrongStorage", "the hub's own archive is not there yet"));
+    // Made from the archive's and the target's names, so that a crash in between leaves nothing to remember.
+    const hex = createHash("sha256").update(`${uuid} ${target.address}`).digest("hex");
+    const own = [
+      hex.slice(0, 8),
+      hex.slice(8, 12),
+      `8${hex.slice(13, 16)}`,
+      `8${hex.slice(17, 20)}`,
+      hex.slice(20, 32),
+    ];
+    const folder = join(archiveDirectory, ".province");
+    const text = storageText("province", own.join("-"));
+    await makeDirectory(folder);
+    const path = join(folder, STORAGE_FILE);
+    if ((await readIfExists(path))?.toString("utf8") !== text) await writeDurable(path, text);
+    return { uuid: own.join("-"), folder };
+  };
+
+  /** A target seen for the first time: everything has to be copied there, whatever an earlier target has. */
+  const welcome = async (uuid: string, before: string | undefined): Promise<void> => {
+    await db.transaction().execute(async (trx) => {
+      const row = { name: "province" as const, target: target.address, uuid };
+      await trx
+        .insertInto("storage")
+        .values(row)
+        .onConflict((oc) => oc.column("name").doUpdateSet(row))
+        .execute();
+      if (before === undefined) return;
+      await trx
+        .updateTable("segment")
+        .set({ provinceState: "waiting" })
+        .where("hubState", "=", "verified")
+        .where("provinceState", "=", "verified")
+        .execute();
+      await trx.updateTable("take").set({ provinceSegments: 0 }).execute();
+      await trx.updateTable("bag").set({ provinceTagManifestSha256: null }).execute();
+      await trx
+        .insertInto("auditEntry")
+        .values({
+          at: isoUtc(clock.wallMs()),
+          actor: null,
+          act: "provinceChanged",
+          detail: JSON.stringify({ from: before, to: target.address }),
+        })
+        .execute();
+    });
+    log.info("province.newTarget", { target: target.address, before });
+  };
+
+  const checkStorage = async (signal: AbortSignal): Promise<void> => {
+    const { uuid, folder } = await identity();
+    const row = await db.selectFrom("storage").selectAll().where("name", "=", "province").executeTakeFirst();
+    // The directory above a share that is not mounted exists; a directory nobody made is a mistyped path.
+    if (target.kind === "path") await fileSystemOf(target.address);
+    const known = row?.uuid === uuid;
+    if (!known) await rsync([STORAGE_FILE], folder, "createOnly", signal);
+    if ((await rsync([STORAGE_FILE], folder, "check", signal)).length > 0)
+      throw new ProvinceError(
+        "wrongStorage",
+        `${target.address} does not show this hub's ${STORAGE_FILE}: its disk is not mounted or was swapped, or another ` +
+          "hub copies there; nothing was copied",
+      );
+    if (!known) await welcome(uuid, row?.target);
+  };
+
+  const dueSegments = async (): Promise<DueRow[]> => {
+    const rows = await db
+      .selectFrom("segment")
+      .select([
+        "sessionId as session",
+        "pointId as point",
+        "takeId as take",
+        "seq",
+        "boxId as box",
+        "sha256",
+        "sizeBytes",
+      ])
+      .where("hubState", "=", "verified")
+      .where("provinceState", "=", "waiting")
+      .limit(BATCH_SEGMENTS + damaged.size)
+      .execute();
+    return rows.filter((row) => (damaged.get(filesOfSegment(row).media) ?? 0) <= clock.monotonicMs());
+  };
+
+  /** The hub's files that still are what was recorded: rot must not spread with a receipt on it. */
+  const intactOf = async (rows: readonly DueRow[], signal: AbortSignal): Promise<DueRow[]> => {
+    const intact: DueRow[] = [];
+    for (const row of rows) {
+      signal.throwIfAborted();
+      const { media } = filesOfSegment(row);
+      const content = await hashRegularFile(join(archiveDirectory, media));
+      if (content?.sha256 === row.sha256 && content.sizeBytes === row.sizeBytes) {
+        intact.push(row);
+        damaged.delete(media);
+        continue;
+      }
+      damaged.set(media, clock.monotonicMs() + DAMAGED_AGAIN_MS);
+      log.error("province.sourceDamaged", { file: media, recordedSha256: row.sha256, sha256: content?.sha256 });
+    }
+    return intact;
+  };
+
+  const noteVerified = async (rows: readonly DueRow[]): Promise<void> => {
+    const at = isoUtc(clock.wallMs());
+    const receipts = rows.map(({ session, take, seq, sha256, sizeBytes }) =>
+      signer(
+        JSON.stringify({
+          v: 1,
+          kind: "receipt",
+          store: "province",
+          session,
+          take,
+          seq,
+          sha256,
+          sizeBytes,
+          at,
+        } satisfies Receipt),
+      ),
+    );
+    await db.transaction().execute(async (trx) => {
+      for (const [index, { take, seq }] of rows.entries()) {
+        const { record, signature } = receipts[index]!;
+        await trx
+          .updateTable("segment")
+          .set({ provinceState: "verified", provinceReceipt: record, provinceReceiptSignature: signature })
+          .where("takeId", "=", take)
+          .where("seq", "=", seq)
+          .execute();
+      }
+      for (const [take, of] of Map.groupBy(rows, (row) => row.take))
+        await trx
+          .updateTable("take")
+          .set((eb) => ({ provinceSegments: eb("provinceSegments", "+", of.length) }))
+          .where("id", "=", take)
+          .execute();
+    });
+    const copies = new Map<string, { box: BoxId; session: SessionId; receipts: SignedRecord[] }>();
+    for (const [index, { box, session }] of rows.entries()) {
+      const key = `${box} ${session}`;
+      const entry = copies.get(key) ?? { box, session, receipts: [] };
+      entry.receipts.push(receipts[index]!);
+      copies.set(key, entry);
+    }
+    for (const entry of copies.values()) options.onCopied(entry);
+  };
+
+  const copySegments = async (signal: AbortSignal): Promise<boolean> => {
+    const due = await dueSegments();
+    if (due.length === 0) return false;
+    await checkStorage(signal);
+    const rows = await intactOf(due, signal);
+    if (rows.length === 0) return true;
+    const files = rows.flatMap((row) => {
+      const { media, small } = filesOfSegment(row);
+      return [media, ...small];
+    });
+    await copy(files, signal);
+    await noteVerified(rows);
+    log.info("province.copied", { segments: rows.length });
+    return true;
+  };
+
+  const dueBags = async (): Promise<SessionId[]> => {
+    const rows = await db
+      .selectFrom("bag")
+      .innerJoin("take", "take.sessionId", "bag.sessionId")
+      .select("bag.sessionId")
+      .where("bag.tagManifestSha256", "is not", null)
+      .where((eb) =>
+        eb.or([
+          eb("bag.provinceTagManifestSha256", "is", null),
+          eb("bag.provinceTagManifestSha256", "!=", eb.ref("bag.tagManifestSha256")),
+        ]),
+      )
+      .groupBy("bag.sessionId")
+      .having((eb) => eb(eb.fn.sum("take.provinceSegments"), "=", eb.fn.sum("take.nextSeq")))
+      .execute();
+    return rows.map(({ sessionId }) => sessionId);
+  };
+
+  const copyBag = async (session: SessionId, signal: AbortSignal): Promise<void> => {
+    const read = (path: string) => readIfExists(join(archiveDirectory, session, path));
+    const tagManifest = await read(BAG.tagManifest);
+    const manifest = await read(BAG.manifest);
+    if (!tagManifest || !manifest)
+      throw new ProvinceError("sourceDamaged", `the bag of ${session} has lost a manifest`);
+    await checkStorage(signal);
+    await copy(filesOfBag(session, manifest.toString("utf8"), tagManifest.toString("utf8")), signal);
+    // Finished anew meanwhile: what is there now is not what was copied, and the next round copies it.
+    await db
+      .updateTable("bag")
+      .set({ provinceTagManifestSha256: sha256Hex(tagManifest) })
+      .where("sessionId", "=", session)
+      .execute();
+    log.info("province.bagCopied", { session });
+  };
+
+  const runOnce = async (signal: AbortSignal): Promise<void> => {
+    for (;;) {
+      while (await copySegments(signal)) signal.throwIfAborted();
+      // One bag's trouble does not hold up the others; it is thrown when all have had their turn.
+      const results = [];
+      for (const session of await dueBags()) results.push(...(await Promise.allSettled([copyBag(session, signal)])));
+      const failed = results.find((result) => result.status === "rejected");
+      if (failed) throw failed.reason;
+      await wake.within(LOOK_EVERY_MS, signal);
+      signal.throwIfAborted();
+    }
+  };
+
+  return {
+    nudge: () => wake.now(),
+    run: (signal) => runForever({ name: "province", clock, log, baseMs: 1_000, capMs: 60_000 }, signal, runOnce),
+  };
+}
