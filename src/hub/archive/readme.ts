@@ -20,8 +20,9 @@ Mọi lệnh dưới đây chạy trong thư mục này.
 
 4. Khóa của thiết bị có đúng do trung tâm cấp hay không:
      openssl verify -no_check_time -CAfile keys/ca.pem keys/<thiết bị>.crt.pem
-   Đối chiếu dấu của keys/ca.pem với dấu mà Ban Tiếp công dân công bố:
+   Đối chiếu dấu của chứng thư gốc và của khóa trung tâm với dấu mà Ban Tiếp công dân công bố:
      openssl x509 -in keys/ca.pem -noout -fingerprint -sha256
+     openssl pkey -pubin -in keys/hub.pub.pem -outform DER | sha256sum
 
 5. Các đoạn có đủ và đúng thứ tự hay không: "prev" trong mỗi bản ghi bằng mã SHA-256 của bản ghi liền trước
    (xếp theo "n"; các bản ghi không phải đoạn ghi nằm trong record-*.json). Tệp chain.jsonl giữ toàn bộ chuỗi,

@@ -1,0 +1,68 @@
+/** What can be wrong with a bag, each with its code; the words are Vietnamese because an inspector reads them. */
+export type Difference = { code: DifferenceCode; path: string; detail?: string };
+
+export type DifferenceCode =
+  | "noBag"
+  | "missing"
+  | "changed"
+  | "unlisted"
+  | "manifestLine"
+  | "tagManifestSignature"
+  | "authorityNotExpected"
+  | "certificate"
+  | "boxKey"
+  | "chainLine"
+  | "chainBroken"
+  | "chainSignature"
+  | "countersignature"
+  | "chainNotEnded"
+  | "wrongPlace"
+  | "recordFile"
+  | "segmentDiffers"
+  | "receipt"
+  | "receiptSignature"
+  | "takeMissing";
+
+const WORDS: Record<DifferenceCode, string> = {
+  noBag: "không phải là hồ sơ BagIt đọc được",
+  missing: "có trong danh mục nhưng không có tệp",
+  changed: "nội dung đã khác so với danh mục",
+  unlisted: "có tệp nhưng không có trong danh mục",
+  manifestLine: "dòng trong danh mục không đọc được",
+  tagManifestSignature: "chữ ký của trung tâm trên danh mục không đúng",
+  authorityNotExpected: "chứng thư gốc không phải chứng thư mà trung tâm đã công bố",
+  certificate: "chứng thư của thiết bị không do chứng thư gốc trong hồ sơ cấp",
+  boxKey: "khóa công khai không khớp với chứng thư của thiết bị",
+  chainLine: "dòng trong chuỗi bản ghi không đọc được",
+  chainBroken: "chuỗi bản ghi bị đứt hoặc chữ ký của thiết bị không đúng",
+  chainSignature: "chữ ký của trung tâm trên chuỗi bản ghi không đúng",
+  countersignature: "chữ ký của trung tâm trên bản ghi không đúng",
+  chainNotEnded: "chuỗi bản ghi không có bản ghi kết thúc",
+  wrongPlace: "bản ghi nằm sai chỗ: thuộc buổi tiếp, điểm cầu hoặc lượt ghi khác",
+  recordFile: "tệp bản ghi hoặc chữ ký khác với chuỗi bản ghi",
+  segmentDiffers: "đoạn ghi khác với bản ghi mà thiết bị đã ký",
+  receipt: "giấy biên nhận không nói về đúng đoạn ghi này",
+  receiptSignature: "chữ ký của trung tâm trên giấy biên nhận không đúng",
+  takeMissing: "lượt ghi liền trước của cùng thiết bị không có trong hồ sơ này (có thể thuộc buổi tiếp khác)",
+};
+
+/** Not a fault by itself: the box's take before may belong to another session. */
+export const isNote = ({ code }: Difference): boolean => code === "takeMissing";
+
+/** One line for a person. */
+export function inWords({ code, path, detail }: Difference): string {
+  return `${path}: ${WORDS[code]}${detail === undefined ? "" : ` (${detail})`}`;
+}
+
+/** Lines around the differences. */
+export const WORDS_OF_RESULT = {
+  usage: "Cách dùng: node src/evidence/verify.ts <thư mục hồ sơ> [--ca-sha256 <dấu SHA-256 của chứng thư gốc>]",
+  whole: "NGUYÊN VẸN",
+  notWhole: "KHÔNG NGUYÊN VẸN",
+  note: "Lưu ý",
+  fault: "SAI",
+  caFingerprint: "Dấu SHA-256 của chứng thư gốc (đối chiếu với dấu đã công bố)",
+  hubKeySha256: "Dấu SHA-256 của khóa công khai của trung tâm (đối chiếu với dấu đã công bố)",
+  counted: (takes: number, segments: number, gaps: number, frames: number) =>
+    `${takes} lượt ghi, ${segments} đoạn, ${frames} khung hình, ${gaps} khoảng trống có ghi nguyên nhân`,
+} as const;
