@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { layCable } from "../support/cable.ts";
 import { measureLiveLatency } from "../support/live-latency.ts";
 import { startLiveHub, type LiveHub } from "../support/live-hub.ts";
 import { publishPicture, publishSpeech } from "../support/live-publisher.ts";
@@ -29,7 +30,10 @@ afterAll(async () => {
 type Box = Awaited<ReturnType<LiveHub["addBox"]>>;
 
 /** A page of its own with a player for each box; closed at the end of the test, which fails on any error in it. */
-async function open(boxes: Box[], prepare: (page: Page) => Promise<unknown> = async () => {}) {
+async function open(
+  boxes: Box[],
+  { prepare = async () => {}, url = hub.url }: { prepare?: (page: Page) => Promise<unknown>; url?: string } = {},
+) {
   const page = await browser.newPage({ viewport: { width: 1300, height: 800 } });
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(error.message));
@@ -37,7 +41,7 @@ async function open(boxes: Box[], prepare: (page: Page) => Promise<unknown> = as
     if (message.type() === "error" && !message.text().includes("404")) errors.push(message.text());
   });
   await prepare(page);
-  await page.goto(`${hub.url}/?boxes=${boxes.map(({ box }) => box).join(",")}`);
+  await page.goto(`${url}/?boxes=${boxes.map(({ box }) => box).join(",")}`);
   const stats = () => page.evaluate(() => window.stage.players[0]!.stats());
   return {
     page,
@@ -87,6 +91,24 @@ test("waits for a room that is not there yet, and is back within a second when i
   expect(arrivals).toHaveLength(2);
   for (const [i, { atMs }] of playing.entries()) expect(atMs - arrivals[i]!).toBeLessThan(1_000);
   expect((await view.latency(2)).median).toBeLessThan(400);
+});
+
+test("gives up a dead line, and is back within a second of its return", async () => {
+  const room = await hub.addBox();
+  await using _picture = await publishPicture(room.rtmp("video"));
+  await using cable = await layCable({ host: "127.0.0.1", port: Number(new URL(hub.url).port) });
+  await using view = await open([room], { url: `http://127.0.0.1:${cable.port}` });
+  await view.playing();
+  cable.cut();
+  await until("the line is given up", async () => (await view.stats()).state === "connecting");
+  const mendedMs = Date.now();
+  cable.mend();
+  await view.playing();
+  const back = (await view.states()).at(-1)!;
+  expect(back.state).toBe("playing");
+  expect(back.atMs - mendedMs).toBeLessThan(1_000);
+  expect((await view.states()).map(({ state }) => state)).toContain("stalled");
+  expect((await view.latency(1)).median).toBeLessThan(400);
 });
 
 test("comes back to live after the page was blocked for two seconds", async () => {
@@ -170,9 +192,9 @@ test("leaves nothing behind when it is closed", async () => {
 test("plays through a canvas where there is no track generator", async () => {
   const room = await hub.addBox();
   await using _picture = await publishPicture(room.rtmp("video"));
-  await using view = await open([room], (page) =>
-    page.addInitScript(() => Reflect.deleteProperty(window, "MediaStreamTrackGenerator")),
-  );
+  await using view = await open([room], {
+    prepare: (page) => page.addInitScript(() => Reflect.deleteProperty(window, "MediaStreamTrackGenerator")),
+  });
   await view.playing();
   const { perVideo, median } = await view.latency(2);
   expect(perVideo[0]!.distinct).toBeGreaterThan(20);
@@ -184,9 +206,9 @@ test("plays by the browser's media source where there is no WebCodecs, by HLS wh
   const run = "abcdefgh";
   await using _picture = await publishPicture(room.rtmp("video", run));
   await using _speech = await publishSpeech(room.rtmp("audio", run));
-  await using view = await open([room], (page) =>
-    page.addInitScript(() => Reflect.deleteProperty(window, "VideoDecoder")),
-  );
+  await using view = await open([room], {
+    prepare: (page) => page.addInitScript(() => Reflect.deleteProperty(window, "VideoDecoder")),
+  });
   await view.playing();
   expect((await view.stats()).engine).toBe("mpegts");
   expect((await view.latency(2)).perVideo[0]!.distinct).toBeGreaterThan(20);

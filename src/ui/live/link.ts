@@ -7,8 +7,6 @@ import { readFlvTags, type FlvTag } from "../../media/media.ts";
 export interface Link {
   /** Connections begun after the first. */
   readonly reconnects: number;
-  /** Gives up this connection and begins another now. */
-  renew(): void;
   /** Ends the link; the owner hears nothing more. */
   close(): void;
 }
@@ -44,6 +42,30 @@ export function hlsUrl(liveUrl: string, base: string): string {
  */
 const SILENCE_PLAYING_MS = 4_000;
 const SILENCE_WAITING_MS = 20_000;
+const SILENCE_CONNECTING_MS = 4_000;
+/** One that ends sooner counts as failed, or a hub that keeps refusing would be asked without a pause. */
+const GOOD_CONNECTION_MS = 1_000;
+
+/**
+ * Chromium delays WebSockets to an address where many have failed, by up to 5 s (measured: back 2.7 s after a hub that
+ * was away for 45 s). So after this many failures a plain request asks first whether anybody is there.
+ */
+const FAILURES_BEFORE_ASKING = 3;
+const ASK_EVERY_MS = 500;
+const ASK_TIMEOUT_MS = 2_000;
+
+/** Any answer will do, a refusal too. */
+async function isThere(url: string, signal: AbortSignal): Promise<boolean> {
+  const address = new URL(webSocketUrl(url, location.href));
+  address.protocol = address.protocol.replace("ws", "http");
+  try {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(ASK_TIMEOUT_MS)]);
+    await fetch(address, { method: "HEAD", cache: "no-store", credentials: "omit", redirect: "manual", signal: limit });
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 export function openLink(url: () => string, events: LinkEvents): Link {
   let socket: WebSocket;
@@ -51,25 +73,33 @@ export function openLink(url: () => string, events: LinkEvents): Link {
   let reconnects = 0;
   let retry: ReturnType<typeof setTimeout> | undefined;
   let heardMs = performance.now();
+  let beganMs = heardMs;
   let useful = false;
-  let closed = false;
+  const closed = new AbortController();
 
   const forget = () => {
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
   };
   const again = () => {
-    if (closed) return;
+    if (closed.signal.aborted) return;
     clearTimeout(retry);
-    failures = useful ? 0 : failures + 1;
+    failures = useful && performance.now() - beganMs > GOOD_CONNECTION_MS ? 0 : failures + 1;
     reconnects++;
     const delayMs = reconnectDelayMs(failures);
     if (delayMs === 0) connect();
-    else retry = setTimeout(connect, delayMs);
+    else retry = setTimeout(failures < FAILURES_BEFORE_ASKING ? connect : ask, delayMs);
+  };
+  const ask = () => {
+    void isThere(url(), closed.signal).then((there) => {
+      if (closed.signal.aborted) return;
+      if (there) connect();
+      else retry = setTimeout(ask, ASK_EVERY_MS);
+    });
   };
   const connect = () => {
     useful = false;
-    heardMs = performance.now();
+    heardMs = beganMs = performance.now();
     socket = new WebSocket(webSocketUrl(url(), location.href));
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
@@ -94,16 +124,18 @@ export function openLink(url: () => string, events: LinkEvents): Link {
     };
   };
   const renew = () => {
-    if (closed) return;
+    if (closed.signal.aborted) return;
     forget();
     events.onLost();
     again();
   };
   const watch = setInterval(() => {
-    const limitMs = useful ? SILENCE_PLAYING_MS : SILENCE_WAITING_MS;
-    if (performance.now() - heardMs < limitMs || socket.readyState > WebSocket.OPEN) return;
-    // Waiting in vain is no failure: the next try need not be later.
-    useful = true;
+    if (socket.readyState > WebSocket.OPEN) return;
+    const connecting = socket.readyState === WebSocket.CONNECTING;
+    const limitMs = connecting ? SILENCE_CONNECTING_MS : useful ? SILENCE_PLAYING_MS : SILENCE_WAITING_MS;
+    if (performance.now() - heardMs < limitMs) return;
+    // An open connection that waits in vain is no failure: the next try need not be later.
+    useful ||= !connecting;
     renew();
   }, 1_000);
   connect();
@@ -111,9 +143,8 @@ export function openLink(url: () => string, events: LinkEvents): Link {
     get reconnects() {
       return reconnects;
     },
-    renew,
     close() {
-      closed = true;
+      closed.abort();
       clearInterval(watch);
       clearTimeout(retry);
       forget();
