@@ -1,8 +1,9 @@
-import { createAdaptorServer, type ServerType } from "@hono/node-server";
+import { createAdaptorServer } from "@hono/node-server";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
-import { createServer as createHttpServer } from "node:http";
+import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
+import { createSecureServer, type Http2SecureServer } from "node:http2";
 import { WebSocketServer } from "ws";
 import { makeId, type SessionId } from "../../protocol/protocol.ts";
 import { causeOf, randomId, type Clock, type Log } from "../../platform/platform.ts";
@@ -25,6 +26,9 @@ import { createWall } from "./wall.ts";
 export type DeskApi = ReturnType<typeof createApi>;
 
 const MAX_BODY_BYTES = 64 * 1024;
+/** Connections on which nothing moves; event streams show life every 15 s, WebSockets look after themselves. */
+const IDLE_MS = 60_000;
+const GOODBYE_MS = 500;
 
 export interface DeskParts {
   db: HubDatabase;
@@ -40,14 +44,16 @@ export interface DeskParts {
 }
 
 export interface Desk {
-  /** A server of this side that does not listen yet, with WebSockets; the TLS one is never told to listen itself. */
-  server(side: Side): ServerType;
+  /** Plain HTTP, to listen on 127.0.0.1. */
+  loopbackServer(): HttpServer;
+  /** HTTP/2 and HTTP/1.1 for the gateway, which hands it connections: it never listens itself. */
+  tlsServer(identity: { keyPem: string; certificatePem: string }): Http2SecureServer;
   roomsChanged(): void;
   sessionChanged(session: SessionId): void;
   recordingChanged(session: SessionId): void;
   waitingBoxesChanged(): void;
-  /** Ends event streams and WebSockets (1001), so that servers can close. */
-  close(): void;
+  /** Ends event streams and WebSockets (1001); resolves when those have said goodbye, or soon after. */
+  close(): Promise<void>;
 }
 
 /** What browsers reach: sign-in, JSON interface, events, live, playback and the desk's own pages. */
@@ -92,19 +98,26 @@ export function createDesk(parts: DeskParts): Desk {
     return c.json<ErrorView>({ code: "internal", detail: `an unexpected fault; the hub's log has it as ${id}` }, 500);
   });
 
-  const webSockets = new Set<WebSocketServer>();
+  // Viewers send nothing; tags are compressed already.
+  const webSockets = new WebSocketServer({ noServer: true, maxPayload: 1_024, perMessageDeflate: false });
+  const common = (side: Side) => ({
+    // The adapter keeps its own marks on env, so it is added to and not copied.
+    fetch: (request: Request, env: object) => app.fetch(request, Object.assign(env, { side })),
+    websocket: { server: webSockets },
+    overrideGlobalObjects: false,
+  });
   return {
-    server(side) {
-      // Viewers send nothing; tags are compressed already.
-      const server = new WebSocketServer({ noServer: true, maxPayload: 1_024, perMessageDeflate: false });
-      webSockets.add(server);
-      return createAdaptorServer({
-        // The adapter keeps its own marks on env, so it is added to and not copied.
-        fetch: (request, env) => app.fetch(request, Object.assign(env, { side })),
-        websocket: { server },
-        createServer: createHttpServer,
-        overrideGlobalObjects: false,
-      });
+    loopbackServer: () => createAdaptorServer({ ...common("loopback"), createServer: createHttpServer }) as HttpServer,
+    tlsServer({ keyPem, certificatePem }) {
+      const server = createAdaptorServer({
+        ...common("tls"),
+        createServer: createSecureServer,
+        serverOptions: { key: keyPem, cert: certificatePem, allowHTTP1: true, minVersion: "TLSv1.2" },
+      }) as Http2SecureServer;
+      server.setTimeout(IDLE_MS);
+      // Node watches over slow request heads only from this event on, and a server that never listens never has it.
+      server.emit("listening");
+      return server;
     },
     roomsChanged: () => events.roomsChanged(),
     sessionChanged(session) {
@@ -116,9 +129,12 @@ export function createDesk(parts: DeskParts): Desk {
       events.recordingChanged(session);
     },
     waitingBoxesChanged: () => events.waitingBoxesChanged(),
-    close() {
+    async close() {
       events.close();
-      for (const server of webSockets) for (const socket of server.clients) socket.close(1001, "the hub is stopping");
+      const gone = [...webSockets.clients].map((socket) => new Promise((resolve) => socket.once("close", resolve)));
+      for (const socket of webSockets.clients) socket.close(1001, "the hub is stopping");
+      await Promise.race([Promise.all(gone), clock.sleep(GOODBYE_MS)]);
+      for (const socket of webSockets.clients) socket.terminate();
     },
   };
 }
