@@ -1,0 +1,489 @@
+import {
+  appendFile,
+  copyFile,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { HubMessage, SegmentName } from "../../src/protocol/protocol.ts";
+import { runChecked, runProcess, sha256File, startProcess } from "../../src/platform/platform.ts";
+import { signatureHolds, verifyBag } from "../../src/evidence/evidence.ts";
+import {
+  countFrames,
+  makeMaterial,
+  openEvidenceStand,
+  Take,
+  type EvidenceStand,
+  type Material,
+} from "../support/evidence-stand.ts";
+import { until } from "../support/until.ts";
+
+let directory: string;
+let material: Material[];
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "diemcau-material-"));
+  material = await makeMaterial(directory, 4);
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+const bagOf = (stand: EvidenceStand) => join(stand.directories.archive, stand.session);
+const copiesOf = async (stand: EvidenceStand) => (await stand.archive.summary(stand.session))!.copies;
+
+/** Finished, with the viewing copies in the tag manifest. */
+const bagFinished = (stand: EvidenceStand) =>
+  until("the bag is finished", async () => {
+    const bag = await stand.db.selectFrom("bag").selectAll().executeTakeFirst();
+    return bag?.viewing === 1 && bag.additions === 0;
+  });
+
+const verified = (stand: EvidenceStand, count: number) =>
+  until(`${count} segments are verified`, async () => (await copiesOf(stand)).hub === count);
+
+const logged = (stand: EvidenceStand, event: string) => stand.logged.filter((line) => line.event === event);
+
+const messages = <T extends HubMessage["type"]>(stand: EvidenceStand, type: T) =>
+  stand.sent.flatMap(({ message }) => (message.type === type ? [message as HubMessage & { type: T }] : []));
+
+/** A take of the given segments, its records accepted. */
+async function recorded(stand: EvidenceStand, items: Material[], { end = true } = {}): Promise<Take> {
+  const [box] = stand.boxes;
+  const take = new Take(box!, stand.session);
+  for (const item of items) take.segment(item);
+  if (end) take.end();
+  await stand.archive.records.accept(box!.id, take.message());
+  return take;
+}
+
+async function filesBelow(path: string): Promise<string[]> {
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** The same bytes with one bit of the middle changed. */
+async function tampered(path: string): Promise<Buffer> {
+  const bytes = await readFile(path);
+  bytes[bytes.length >> 1]! ^= 1;
+  return bytes;
+}
+
+/** Puts other bytes where a sealed, read-only file is. */
+async function overwrite(path: string, data: string | Uint8Array): Promise<void> {
+  await rm(path);
+  await writeFile(path, data);
+}
+
+describe("a session becomes evidence", () => {
+  test("that sha256sum, openssl and our own command accept, and that plays frame for frame", async () => {
+    await using stand = await openEvidenceStand();
+    const box = stand.boxes[0]!;
+    stand.start();
+    // Files before records, then records before files.
+    const first = new Take(box, stand.session);
+    for (const item of material.slice(0, 2)) first.segment(item);
+    first.end();
+    await box.uploadAll(first);
+    stand.archive.inboxChanged(box.id);
+    await stand.archive.records.accept(box.id, first.message());
+    const second = new Take(box, stand.session);
+    second.gap("paused", 1500);
+    for (const item of material.slice(2)) second.segment(item);
+    second.end();
+    await stand.archive.records.accept(box.id, second.message());
+    await box.uploadAll(second);
+    stand.archive.inboxChanged(box.id);
+    await stand.endSession();
+    await bagFinished(stand);
+    const bag = bagOf(stand);
+
+    for (const manifest of ["manifest-sha256.txt", "tagmanifest-sha256.txt"])
+      await runChecked(["sha256sum", "--check", "--quiet", "--strict", manifest], { cwd: bag });
+    const openssl = (key: string, file: string) =>
+      runChecked(["openssl", "dgst", "-sha256", "-verify", key, "-signature", `${file}.sig`, file], { cwd: bag });
+    const boxKey = `keys/${box.id}.pub.pem`;
+    for (const take of [first, second]) {
+      const folder = `data/${box.point}/${take.take}`;
+      await openssl("keys/hub.pub.pem", `${folder}/chain.jsonl`);
+      await openssl(boxKey, `${folder}/record-000000.json`);
+      for (const seq of [0, 1]) {
+        await openssl(boxKey, `${folder}/00000${seq}.json`);
+        await openssl("keys/hub.pub.pem", `${folder}/00000${seq}.receipt.json`);
+        const record = JSON.parse(await readFile(join(bag, folder, `00000${seq}.json`), "utf8")) as { sha256: string };
+        expect(await sha256File(join(bag, folder, `00000${seq}.ts`))).toMatchObject({ sha256: record.sha256 });
+      }
+    }
+    await openssl("keys/hub.pub.pem", "tagmanifest-sha256.txt");
+    const ca = ["-no_check_time", "-CAfile", "keys/ca.pem"];
+    await runChecked(["openssl", "verify", ...ca, `keys/${box.id}.crt.pem`], { cwd: bag });
+
+    const frames = material.reduce((sum, item) => sum + item.frames, 0);
+    expect(await verifyBag(bag)).toMatchObject({
+      whole: true,
+      differences: [],
+      takes: 2,
+      segments: 4,
+      gaps: 1,
+      frames,
+    });
+    expect(await countFrames(join(bag, "viewing", `${box.point}.mp4`))).toBe(frames);
+
+    // The playlist lies where its addresses fit, as they do under the desk's API.
+    const playlist = join(bag, "data", box.point, "index.m3u8");
+    await writeFile(playlist, (await stand.archive.playlist(stand.session, box.point))!);
+    const null_ = ["-map", "0:v", "-f", "null", "-"];
+    const { stderr } = await runChecked(["ffmpeg", "-nostdin", "-loglevel", "info", "-i", playlist, ...null_]);
+    expect(Number(/frame=\s*(\d+)[^\r\n]*$/m.exec(stderr.split("\r").at(-1)!)?.[1])).toBe(frames);
+
+    const receipts = messages(stand, "receipts").flatMap(({ items }) => items);
+    expect(receipts).toHaveLength(4);
+    for (const receipt of receipts) expect(signatureHolds(receipt, stand.hub.receiptKeyPem)).toBe(true);
+    expect(await stand.archive.records.receipts(box.id)).toHaveLength(4);
+    expect(await filesBelow(stand.directories.inbox)).toEqual([]);
+  });
+
+  test("a take that comes after the bag was finished is added, and nothing that was there changes", async () => {
+    await using stand = await openEvidenceStand();
+    const box = stand.boxes[0]!;
+    stand.start();
+    await box.uploadAll(await recorded(stand, material.slice(0, 1)));
+    stand.archive.inboxChanged(box.id);
+    await stand.endSession();
+    await bagFinished(stand);
+    const before = new Map<string, string>();
+    for (const file of await filesBelow(join(bagOf(stand), "data"))) before.set(file, (await sha256File(file)).sha256);
+    await box.uploadAll(await recorded(stand, material.slice(1, 2)));
+    stand.archive.inboxChanged(box.id);
+    await until("two takes in the bag", async () => {
+      const bag = await stand.db.selectFrom("bag").selectAll().executeTakeFirst();
+      return bag?.viewing === 1 && bag.additions === 0 && (await verifyBag(bagOf(stand))).takes === 2;
+    });
+    for (const [file, sha256] of before) expect((await sha256File(file)).sha256).toBe(sha256);
+    expect(await verifyBag(bagOf(stand))).toMatchObject({ whole: true, segments: 2 });
+  });
+
+  test("playback gives verified segments and nothing else", async () => {
+    await using stand = await openEvidenceStand({ boxes: 2 });
+    const [box, other] = stand.boxes;
+    stand.start();
+    const take = await recorded(stand, material.slice(0, 2), { end: false });
+    expect(await stand.archive.playlist(stand.session, box!.point)).toBeUndefined();
+    await box!.upload(take.segments[0]!.name, material[0]!.path);
+    stand.archive.inboxChanged(box!.id);
+    await verified(stand, 1);
+    const file = (point = box!.point, name = "000000.ts") =>
+      stand.archive.segmentFile(stand.session, point, take.take, name);
+    expect(await sha256File((await file())!)).toMatchObject({ sha256: material[0]!.sha256 });
+    expect(await file(box!.point, "000001.ts")).toBeUndefined();
+    expect(await file(other!.point)).toBeUndefined();
+    expect(await file(box!.point, "../../../../hub.sqlite")).toBeUndefined();
+    expect(await file(box!.point, "000000.json")).toBeUndefined();
+    const view = await stand.archive.recording(stand.session);
+    expect(view!.copies).toMatchObject({ recorded: 2, hub: 1, hubComplete: false });
+    expect(view!.rooms.find(({ point }) => point.id === box!.point)!.segments.map(({ hub }) => hub)).toEqual([
+      "verified",
+      "waiting",
+    ]);
+    expect(await stand.archive.summaries()).toEqual([await stand.archive.summary(stand.session)]);
+  });
+});
+
+describe("what a box sends is not believed", () => {
+  test("tampered and truncated files are kept aside and asked for again, until the right one comes", async () => {
+    await using stand = await openEvidenceStand();
+    const box = stand.boxes[0]!;
+    stand.start();
+    const take = await recorded(stand, material.slice(0, 2));
+    const lies = [await tampered(material[0]!.path), (await readFile(material[1]!.path)).subarray(0, 1000)];
+    for (const [seq, bytes] of lies.entries()) {
+      const path = box.inboxPath(take.segments[seq]!.name);
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, bytes);
+    }
+    stand.archive.inboxChanged(box.id);
+    await until("both are asked for again", () => messages(stand, "resend").length === 2);
+    expect(messages(stand, "resend").map(({ seq, reason }) => [seq, reason])).toEqual(
+      expect.arrayContaining([
+        [0, "hashDiffers"],
+        [1, "sizeDiffers"],
+      ]),
+    );
+    expect(await copiesOf(stand)).toMatchObject({ hub: 0, refused: 2 });
+    expect(await filesBelow(stand.directories.quarantine)).toHaveLength(2);
+    expect(logged(stand, "archive.refused")[0]).toMatchObject({ box: box.id, level: "warn" });
+    await box.uploadAll(take);
+    stand.archive.inboxChanged(box.id);
+    await verified(stand, 2);
+    expect(await copiesOf(stand)).toMatchObject({ refused: 0 });
+    expect(await filesBelow(stand.directories.quarantine)).toHaveLength(2);
+  });
+
+  test("a link in the inbox is never followed, and strays are left where they are", async () => {
+    await using stand = await openEvidenceStand();
+    const box = stand.boxes[0]!;
+    stand.start();
+    const take = await recorded(stand, material.slice(0, 2));
+    const [first, second] = take.segments.map(({ name }) => box.inboxPath(name));
+    await mkdir(dirname(first!), { recursive: true });
+    await symlink(material[0]!.path, first!);
+    await copyFile(material[0]!.path, join(dirname(first!), "notes.txt"));
+    await mkdir(join(dirname(first!), ".rsync-partial"));
+    await copyFile(material[1]!.path, join(dirname(first!), ".rsync-partial", "000001.ts"));
+    await copyFile(material[1]!.path, second!);
+    stand.archive.inboxChanged(box.id);
+    await verified(stand, 1);
+    expect((await lstat(first!)).isSymbolicLink()).toBe(true);
+    expect((await filesBelow(dirname(first!))).map((path) => path.slice(dirname(first!).length + 1)).sort()).toEqual([
+      ".rsync-partial/000001.ts",
+      "000000.ts",
+      "notes.txt",
+    ]);
+    expect(logged(stand, "archive.stray").length).toBeGreaterThan(0);
+  });
+
+  test("records may come twice and out of order; a rewritten one is refused and leaves an audit entry", async () => {
+    await using stand = await openEvidenceStand();
+    const box = stand.boxes[0]!;
+    const { records } = stand.archive;
+    const take = new Take(box, stand.session);
+    for (const item of material) take.segment(item);
+    expect(await records.accept(box.id, take.message(2))).toMatchObject({ nextN: 0 });
+    const answers = await Promise.all([
+      records.accept(box.id, take.message(0, 3)),
+      records.accept(box.id, take.message(0, 3)),
+      records.accept(box.id, take.message(1)),
+    ]);
+    expect(answers.map(({ nextN }) => nextN)).toEqual([3, 3, 5]);
+    expect(await records.have(box.id, [take.message()])).toEqual([
+      { type: "have", session: stand.session, take: take.take, nextN: 5 },
+    ]);
+    const rewritten = JSON.parse(take.records[2]!.record) as object;
+    const lie = box.signer(JSON.stringify({ ...rewritten, sha256: "f".repeat(64) }));
+    for (let time = 0; time < 2; time++)
+      expect(await records.accept(box.id, { ...take.message(2, 1), items: [lie] })).toMatchObject({ nextN: 5 });
+    expect(logged(stand, "archive.rewrite")).toHaveLength(1);
+    const audits = await stand.db.selectFrom("auditEntry").selectAll().where("act", "=", "recordRewritten").execute();
+    expect(audits).toHaveLength(1);
+    expect(JSON.parse(audits[0]!.detail)).toMatchObject({ box: box.id, n: 2, offered: lie.record });
+    const held = await stand.db.selectFrom("record").select(["record", "countersignature"]).orderBy("n").execute();
+    expect(held.map(({ record }) => record)).toEqual(take.records.map(({ record }) => record));
+    for (const { record, countersignature: signature } of held)
+      expect(signatureHolds({ record, signature }, stand.hub.receiptKeyPem)).toBe(true);
+  });
+
+  test("another box's take, an unknown session and a stranger's session are refused without harm", async () => {
+    await using stand = await openEvidenceStand({ boxes: 2 });
+    const [box, other] = stand.boxes;
+    stand.start();
+    const take = await recorded(stand, material.slice(0, 1));
+    expect(await stand.archive.records.accept(other!.id, take.message())).toMatchObject({ nextN: 3 });
+    await other!.upload(take.segments[0]!.name, material[0]!.path);
+    stand.archive.inboxChanged(other!.id);
+    await until("the foreign file is kept aside", async () => {
+      const kept = await filesBelow(stand.directories.quarantine);
+      return kept.length === 1 && kept[0]!.includes(other!.id);
+    });
+    expect((await copiesOf(stand)).hub).toBe(0);
+    const unknown = new Take(box!, `session-${"a".repeat(16)}` as SegmentName["session"]);
+    expect(await stand.archive.records.accept(box!.id, unknown.message())).toMatchObject({ nextN: 0 });
+    await stand.db.deleteFrom("sessionPoint").where("pointId", "=", other!.point).execute();
+    const uninvited = new Take(other!, stand.session);
+    expect(await stand.archive.records.accept(other!.id, uninvited.message())).toMatchObject({ nextN: 0 });
+    expect(logged(stand, "archive.notYet")).toHaveLength(1);
+    expect(await stand.db.selectFrom("take").select("id").execute()).toHaveLength(1);
+  });
+});
+
+describe("nothing is lost", () => {
+  test("kill -9 again and again in the middle of the work", async () => {
+    await using stand = await openEvidenceStand();
+    const box = stand.boxes[0]!;
+    const items = Array.from({ length: 40 }, (_, index) => material[index % material.length]!);
+    const take = await recorded(stand, items);
+    await box.uploadAll(take);
+    await stand.endSession();
+    const sealed = async () => (await copiesOf(stand)).hub;
+    const child = join(import.meta.dirname, "../support/archive-child.ts");
+    const start = () => startProcess([process.execPath, child, stand.root], { stdio: ["ignore", "ignore", "ignore"] });
+    let killed = 0;
+    for (const stage of [1, 9, 17, 25, 33]) {
+      const archive = await start();
+      await until(`${stage} are verified`, async () => (await sealed()) >= stage, { everyMs: 1 });
+      archive.kill("SIGKILL");
+      await archive.exited;
+      if ((await sealed()) < 40) killed++;
+    }
+    expect(killed).toBeGreaterThan(2);
+    const last = await start();
+    await bagFinished(stand);
+    expect((await last.stop(5_000)).how).toBe("terminated");
+    expect(await copiesOf(stand)).toMatchObject({ recorded: 40, hub: 40, hubComplete: true });
+    expect(await verifyBag(bagOf(stand))).toMatchObject({ whole: true, differences: [], segments: 40 });
+    expect(await filesBelow(stand.directories.inbox)).toEqual([]);
+    expect(await filesBelow(stand.directories.quarantine)).toEqual([]);
+    for (const folder of [".staging", ".finishing", ".viewing"])
+      expect(await filesBelow(join(stand.directories.archive, folder))).toEqual([]);
+  });
+
+  test("an archive whose disk is not mounted gets nothing, and everything once it is back", async () => {
+    await using stand = await openEvidenceStand();
+    const box = stand.boxes[0]!;
+    const stop = stand.start();
+    const take = await recorded(stand, material.slice(0, 2));
+    await box.upload(take.segments[0]!.name, material[0]!.path);
+    stand.archive.inboxChanged(box.id);
+    await verified(stand, 1);
+    await stop();
+    const away = join(stand.root, "away");
+    await rename(stand.directories.archive, away);
+    await mkdir(stand.directories.archive);
+    stand.start();
+    await box.upload(take.segments[1]!.name, material[1]!.path);
+    stand.archive.inboxChanged(box.id);
+    await until("the refusal is logged", () =>
+      logged(stand, "archive.failed").some(({ cause }) => String(cause).includes("not mounted")),
+    );
+    expect(await readdir(stand.directories.archive)).toEqual([]);
+    await rm(stand.directories.archive, { recursive: true });
+    await rename(away, stand.directories.archive);
+    await verified(stand, 2);
+  });
+
+  test("a recording that has gone from the archive before the bag is finished is fetched again", async () => {
+    await using stand = await openEvidenceStand();
+    const box = stand.boxes[0]!;
+    stand.start();
+    const take = await recorded(stand, material.slice(0, 1));
+    await box.uploadAll(take);
+    stand.archive.inboxChanged(box.id);
+    await verified(stand, 1);
+    await rm((await stand.archive.segmentFile(stand.session, box.point, take.take, "000000.ts"))!);
+    await stand.endSession();
+    const [resend] = await until("the box is asked", () => {
+      const asked = messages(stand, "resend");
+      return asked.length > 0 && asked;
+    });
+    expect(resend).toMatchObject({ take: take.take, seq: 0, reason: "lost" });
+    await box.uploadAll(take);
+    stand.archive.inboxChanged(box.id);
+    await bagFinished(stand);
+    expect(await verifyBag(bagOf(stand))).toMatchObject({ whole: true });
+  });
+
+  test("a database restored from yesterday finds the files of today", async () => {
+    await using stand = await openEvidenceStand();
+    const box = stand.boxes[0]!;
+    const stop = stand.start();
+    const take = await recorded(stand, material.slice(0, 2));
+    await box.uploadAll(take);
+    stand.archive.inboxChanged(box.id);
+    await verified(stand, 2);
+    await stop();
+    const forget = { hubState: "waiting" as const, hubReceipt: null, hubReceiptSignature: null };
+    await stand.db.updateTable("segment").set(forget).execute();
+    await stand.db.updateTable("take").set({ hubSegments: 0 }).execute();
+    stand.start();
+    await verified(stand, 2);
+    await stand.endSession();
+    await bagFinished(stand);
+    expect(await verifyBag(bagOf(stand))).toMatchObject({ whole: true });
+    expect(await filesBelow(stand.directories.quarantine)).toEqual([]);
+  });
+});
+
+describe("verify", () => {
+  test("names every difference in a bag that somebody has touched", async () => {
+    await using stand = await openEvidenceStand();
+    const box = stand.boxes[0]!;
+    stand.start();
+    const take = await recorded(stand, material.slice(0, 2));
+    await box.uploadAll(take);
+    stand.archive.inboxChanged(box.id);
+    await stand.endSession();
+    await bagFinished(stand);
+    const folder = `data/${box.point}/${take.take}`;
+    const touched = async (change: (bag: string) => Promise<void>) => {
+      const bag = join(stand.root, "copy");
+      await rm(bag, { recursive: true, force: true });
+      await runChecked(["cp", "-a", bagOf(stand), bag]);
+      await change(bag);
+      const { whole, differences } = await verifyBag(bag);
+      expect(whole).toBe(false);
+      return differences.map(({ code, path }) => `${code} ${path}`);
+    };
+    const file = (name: string) => (bag: string) => join(bag, folder, name);
+    const media = file("000000.ts");
+    expect(await touched(async (bag) => overwrite(media(bag), await tampered(media(bag))))).toEqual([
+      `changed ${folder}/000000.ts`,
+    ]);
+    expect(await touched((bag) => rm(media(bag)))).toEqual([`missing ${folder}/000000.ts`]);
+    expect(await touched((bag) => writeFile(join(bag, folder, "000009.ts"), "x"))).toEqual([
+      `unlisted ${folder}/000009.ts`,
+    ]);
+    // A manifest made to fit the forged file is no longer the one that the hub has signed.
+    const forged = await touched(async (bag) => {
+      await overwrite(media(bag), await tampered(media(bag)));
+      const sums = async (name: string, ...files: string[]) => {
+        const { stdout } = await runChecked(["sha256sum", ...files], { cwd: bag });
+        const path = join(bag, name);
+        let text = await readFile(path, "utf8");
+        for (const line of stdout.trim().split("\n"))
+          text = text.replace(
+            new RegExp(`^[0-9a-f]{64}(  ${line.slice(66).replaceAll(".", "\\.")})$`, "m"),
+            `${line.slice(0, 64)}$1`,
+          );
+        await overwrite(path, text);
+      };
+      await sums("manifest-sha256.txt", `${folder}/000000.ts`);
+      await sums("tagmanifest-sha256.txt", "manifest-sha256.txt");
+    });
+    expect(forged).toEqual(["tagManifestSignature tagmanifest-sha256.txt.sig", `segmentDiffers ${folder}/000000.ts`]);
+    const shortened = await touched(async (bag) => {
+      const chain = file("chain.jsonl")(bag);
+      await overwrite(chain, (await readFile(chain, "utf8")).split("\n").slice(0, -2).join("\n") + "\n");
+    });
+    expect(shortened).toEqual(
+      expect.arrayContaining([`chainSignature ${folder}/chain.jsonl.sig`, `chainNotEnded ${folder}/chain.jsonl`]),
+    );
+    const receipt = await touched(async (bag) => {
+      const path = file("000001.receipt.json")(bag);
+      await overwrite(path, (await readFile(path, "utf8")).replace('"hub"', '"province"'));
+    });
+    expect(receipt).toEqual(
+      expect.arrayContaining([
+        `receiptSignature ${folder}/000001.receipt.json`,
+        `receipt ${folder}/000001.receipt.json`,
+      ]),
+    );
+  });
+
+  test("is a command: 0 for a whole bag, 1 with a line for each difference, 2 for wrong use", async () => {
+    await using stand = await openEvidenceStand();
+    const box = stand.boxes[0]!;
+    stand.start();
+    const take = await recorded(stand, material.slice(0, 1));
+    await box.uploadAll(take);
+    stand.archive.inboxChanged(box.id);
+    await stand.endSession();
+    await bagFinished(stand);
+    const command = join(import.meta.dirname, "../../src/evidence/verify.ts");
+    const verify = (...args: string[]) => runProcess([process.execPath, command, ...args]);
+    const whole = await verify(bagOf(stand));
+    expect(whole).toMatchObject({ code: 0, stderr: "" });
+    expect(whole.stdout).toMatch(/^NGUYÊN VẸN$/m);
+    expect((await verify(bagOf(stand), "--ca-sha256", "00".repeat(32))).code).toBe(1);
+    await appendFile(join(bagOf(stand), "bag-info.txt"), "Room: thêm\n");
+    const touched = await verify(bagOf(stand));
+    expect(touched.code).toBe(1);
+    expect(touched.stdout).toMatch(/^SAI: bag-info\.txt: /m);
+    expect((await verify()).code).toBe(2);
+    expect((await verify(stand.root)).code).toBe(1);
+  });
+});
