@@ -5,6 +5,8 @@ import { mem } from "systeminformation";
 import type { Clock } from "../../platform/platform.ts";
 import type { Health } from "../../protocol/protocol.ts";
 
+export { reportHealth } from "./report.ts";
+
 /** What the machine says of itself; the rest of a health report comes from the recorder and the uplink. */
 export type MachineFacts = Pick<
   Health,

@@ -1,6 +1,6 @@
 import Rsync from "rsync";
 import { causeOf, ProcessError, runProcess, type Clock, type Log } from "../../platform/platform.ts";
-import { segmentPath, type SegmentName } from "../../protocol/protocol.ts";
+import { PARTIAL_DIRECTORY, segmentPath, type SegmentName } from "../../protocol/protocol.ts";
 import { SyncPlanner, type PendingSegment } from "./sync-plan.ts";
 
 export interface SyncOptions {
@@ -38,7 +38,7 @@ export function rsyncArguments(port: number, limitKibPerS: number | undefined): 
   const command = new Rsync()
     .flags("R")
     .set("files-from", "-")
-    .set("partial-dir", ".rsync-partial")
+    .set("partial-dir", PARTIAL_DIRECTORY)
     .set("timeout", String(RSYNC_TIMEOUT_S))
     .source("./")
     .destination(`rsync://127.0.0.1:${port}/inbox/`);
