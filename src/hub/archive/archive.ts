@@ -63,7 +63,7 @@ export interface Archive extends Recordings {
   /** Something may have arrived for this box: called after each rsync connection. */
   inboxChanged(box: BoxId): void;
   /** Hands the province's receipts to the box and tells the listeners. */
-  noteCopied(copy: ProvinceCopy): void;
+  noteCopied: (copy: ProvinceCopy) => void;
   /** Called at most a few times a second per session. Gives the function that ends it. */
   onChange(listener: (session: SessionId) => void): () => void;
   /** Works off inboxes, finishes bags, makes viewing copies, until the signal. Retries everything for ever. */

@@ -329,6 +329,9 @@ export function createProvince(options: ProvinceOptions): Province {
   };
 
   const runOnce = async (signal: AbortSignal): Promise<void> => {
+    const before = await db.selectFrom("storage").select("target").where("name", "=", "province").executeTakeFirst();
+    // Configured anew: what an earlier target holds is due again, which nothing else would notice.
+    if (before && before.target !== target.address) await checkStorage(signal);
     for (;;) {
       while (await copySegments(signal)) signal.throwIfAborted();
       // One bag's trouble does not hold up the others; it is thrown when all have had their turn.

@@ -1,0 +1,243 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Receipt } from "../../src/protocol/protocol.ts";
+import { runProcess, startProcess, systemClock } from "../../src/platform/platform.ts";
+import { signatureHolds, verifyBag } from "../../src/evidence/evidence.ts";
+import { createProvince } from "../../src/hub/province/province.ts";
+import { makeMaterial, openEvidenceStand, Take, type EvidenceStand, type Material } from "../support/evidence-stand.ts";
+import { freePort } from "../support/free-port.ts";
+import { startProvince } from "../support/province-daemon.ts";
+import { until } from "../support/until.ts";
+
+let directory: string;
+let material: Material[];
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "diemcau-material-"));
+  material = await makeMaterial(directory, 2);
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+/** Runs a province for the stand; ends with the scope. */
+function run(stand: EvidenceStand, target: string) {
+  const controller = new AbortController();
+  const { db, log, archive } = stand;
+  const province = createProvince({
+    db,
+    log,
+    clock: systemClock,
+    archiveDirectory: stand.directories.archive,
+    target,
+    signer: stand.hub.signer,
+    onCopied: archive.noteCopied,
+  });
+  const unsubscribe = archive.onChange(() => province.nudge());
+  const running = province.run(controller.signal);
+  return {
+    async [Symbol.asyncDispose]() {
+      unsubscribe();
+      controller.abort(new Error("stopped"));
+      await running;
+    },
+  };
+}
+
+async function recordTake(stand: EvidenceStand, items: Material[]): Promise<Take> {
+  const box = stand.boxes[0]!;
+  const take = new Take(box, stand.session);
+  for (const item of items) take.segment(item);
+  take.end();
+  await box.uploadAll(take);
+  await stand.archive.records.accept(box.id, take.message());
+  return take;
+}
+
+/** One take of two segments, and the session's end. */
+async function recordSession(stand: EvidenceStand): Promise<Take> {
+  const take = await recordTake(stand, material);
+  await stand.endSession();
+  return take;
+}
+
+const copiesOf = async (stand: EvidenceStand) => (await stand.archive.summary(stand.session))!.copies;
+const provinceComplete = async (stand: EvidenceStand) => (await copiesOf(stand)).provinceComplete;
+const failures = (stand: EvidenceStand) =>
+  stand.logged.filter(({ event }) => event === "province.failed").map(({ cause }) => String(cause));
+
+/** An rsync daemon on a port that is known beforehand, with lines of its own in the module. */
+async function startDaemon(stand: EvidenceStand, port: number, lines: readonly string[] = []) {
+  const storage = join(stand.root, "storage");
+  await mkdir(storage, { recursive: true });
+  const config = join(stand.root, "rsyncd.conf");
+  const user = process.getuid?.() === 0 ? ["uid = root", "gid = root"] : [];
+  const module = ["[diemcau]", `path = ${storage}`, "read only = no", ...user, ...lines];
+  const head = ["use chroot = no", `port = ${port}`, "address = 127.0.0.1", "reverse lookup = no"];
+  await writeFile(config, [...head, ...module, ""].join("\n"));
+  const log = `--log-file=${join(stand.root, "rsyncd.log")}`;
+  const daemon = await startProcess(["rsync", "--daemon", "--no-detach", `--config=${config}`, log], {
+    stdio: "ignore",
+  });
+  return {
+    directory: storage,
+    async [Symbol.asyncDispose]() {
+      await daemon.stop(3_000);
+    },
+  };
+}
+
+const bagAtProvince = (stand: EvidenceStand) =>
+  until("the bag is at the province with its viewing copies", async () => {
+    const bag = await stand.db.selectFrom("bag").selectAll().executeTakeFirstOrThrow();
+    return bag.viewing === 1 && bag.additions === 0 && bag.provinceTagManifestSha256 === bag.tagManifestSha256;
+  });
+
+async function expectWholeBag(bag: string): Promise<void> {
+  for (const manifest of ["manifest-sha256.txt", "tagmanifest-sha256.txt"])
+    expect(await runProcess(["sha256sum", "-c", "--quiet", "--strict", manifest], { cwd: bag })).toMatchObject({
+      code: 0,
+      stdout: "",
+    });
+}
+
+describe("province", () => {
+  test("a daemon gets the whole bag, and the box a signed receipt for each segment", async () => {
+    await using stand = await openEvidenceStand();
+    await using daemon = await startProvince(join(stand.root, "province"));
+    stand.start();
+    await using _province = run(stand, daemon.target);
+    const take = await recordSession(stand);
+    await until("complete at the province", () => provinceComplete(stand));
+    await bagAtProvince(stand);
+    await expectWholeBag(join(daemon.directory, stand.session));
+    const receipts = stand.sent
+      .flatMap(({ message }) => (message.type === "receipts" ? message.items : []))
+      .filter((signed) => signatureHolds(signed, stand.hub.receiptKeyPem))
+      .map(({ record }) => Receipt.parse(JSON.parse(record)))
+      .filter(({ store }) => store === "province");
+    expect(receipts.map(({ take, seq, sha256 }) => ({ take, seq, sha256 }))).toEqual(
+      material.map(({ sha256 }, seq) => ({ take: take.take, seq, sha256 })),
+    );
+  });
+
+  test("a mounted path gets the same, read back file by file", async () => {
+    await using stand = await openEvidenceStand();
+    const target = join(stand.root, "share");
+    await mkdir(target);
+    stand.start();
+    await using _province = run(stand, target);
+    await recordSession(stand);
+    await bagAtProvince(stand);
+    expect(await provinceComplete(stand)).toBe(true);
+    expect(await verifyBag(join(target, stand.session))).toMatchObject({ whole: true, segments: 2 });
+  });
+
+  test("a path whose share is not mounted is refused, and everything goes there once it is back", async () => {
+    await using stand = await openEvidenceStand();
+    const target = join(stand.root, "share");
+    const away = join(stand.root, "away");
+    await mkdir(target);
+    stand.start();
+    {
+      await using _province = run(stand, target);
+      await recordTake(stand, material.slice(0, 1));
+      await until("the first is there", async () => (await copiesOf(stand)).province === 1);
+    }
+    await rename(target, away);
+    await mkdir(target);
+    await using _province = run(stand, target);
+    await recordTake(stand, material.slice(1));
+    await until("refused", () => failures(stand).some((cause) => cause.includes("not mounted")));
+    expect(await readdir(target)).toEqual([]);
+    expect((await copiesOf(stand)).province).toBe(1);
+    await rm(target, { recursive: true });
+    await rename(away, target);
+    await until("the second is there", async () => (await copiesOf(stand)).province === 2);
+  });
+
+  test("a province that is down is tried until it is up", async () => {
+    await using stand = await openEvidenceStand();
+    const port = await freePort();
+    stand.start();
+    await using _province = run(stand, `rsync://127.0.0.1:${port}/diemcau`);
+    await recordSession(stand);
+    await until("it was tried in vain", () => failures(stand).length > 0);
+    expect(await provinceComplete(stand)).toBe(false);
+    await using daemon = await startDaemon(stand, port);
+    await bagAtProvince(stand);
+    await expectWholeBag(join(daemon.directory, stand.session));
+  });
+
+  test("a copy that rots between copying and comparing gets no receipt before it is whole", async () => {
+    await using stand = await openEvidenceStand();
+    const port = await freePort();
+    stand.start();
+    const spoil = join(stand.root, "spoil.sh");
+    const spoilt = join(stand.root, "spoilt");
+    // After the first transfer that brought a recording: one byte is changed, size and time stay.
+    const script = [
+      "#!/bin/sh",
+      `[ -e ${spoilt} ] && exit 0`,
+      `file=$(find ${join(stand.root, "storage")} -name '000000.ts' | head -n 1)`,
+      '[ -n "$file" ] || exit 0',
+      `cp -p "$file" ${spoilt}`,
+      'chmod u+w "$file"',
+      'printf X | dd of="$file" bs=1 seek=5000 conv=notrunc 2>/dev/null',
+      `touch -r ${spoilt} "$file"`,
+      "",
+    ];
+    await writeFile(spoil, script.join("\n"), { mode: 0o755 });
+    await using daemon = await startDaemon(stand, port, [`post-xfer exec = ${spoil}`]);
+    await using _province = run(stand, `rsync://127.0.0.1:${port}/diemcau`);
+    await recordSession(stand);
+    await until("the difference is noticed", () => failures(stand).some((cause) => cause.includes("1 copies differ")));
+    await bagAtProvince(stand);
+    await expectWholeBag(join(daemon.directory, stand.session));
+    expect((await stat(spoilt)).isFile()).toBe(true);
+  });
+
+  test("a recording that has rotted at the hub is not spread with a receipt on it", async () => {
+    await using stand = await openEvidenceStand();
+    const target = join(stand.root, "share");
+    await mkdir(target);
+    const stop = stand.start();
+    const take = await recordTake(stand, material);
+    await until("verified at the hub", async () => (await copiesOf(stand)).hub === 2);
+    await stop();
+    const path = await stand.archive.segmentFile(stand.session, stand.boxes[0]!.point, take.take, "000000.ts");
+    const bytes = await readFile(path!);
+    bytes[5000]! ^= 1;
+    await rm(path!);
+    await writeFile(path!, bytes);
+    await using _province = run(stand, target);
+    await until("the good one is there", async () => (await copiesOf(stand)).province === 1);
+    expect(stand.logged.filter(({ event }) => event === "province.sourceDamaged")).toHaveLength(1);
+    const folder = join(target, stand.session, "data", stand.boxes[0]!.point, take.take);
+    expect((await readdir(folder)).filter((name) => name.endsWith(".ts"))).toEqual(["000001.ts"]);
+  });
+
+  test("another hub's storage is not written to, and a new target gets everything again", async () => {
+    await using stand = await openEvidenceStand();
+    const foreign = join(stand.root, "foreign");
+    const fresh = join(stand.root, "fresh");
+    const old = join(stand.root, "old");
+    for (const folder of [foreign, fresh, old]) await mkdir(folder);
+    const identity = `${JSON.stringify({ storage: "province", uuid: randomUUID() })}\n`;
+    await writeFile(join(foreign, "diemcau-storage.json"), identity);
+    stand.start();
+    await recordSession(stand);
+    {
+      await using _province = run(stand, foreign);
+      await until("refused", () => failures(stand).some((cause) => cause.includes("another hub")));
+      expect(await readdir(foreign)).toEqual(["diemcau-storage.json"]);
+      expect(await readFile(join(foreign, "diemcau-storage.json"), "utf8")).toBe(identity);
+    }
+    for (const target of [old, fresh]) {
+      await using _province = run(stand, target);
+      await until("whole there", async () => (await verifyBag(join(target, stand.session))).whole);
+    }
+    expect(await copiesOf(stand)).toMatchObject({ province: 2 });
+    expect(await verifyBag(join(old, stand.session))).toMatchObject({ whole: true });
+  });
+});
