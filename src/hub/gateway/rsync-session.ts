@@ -5,9 +5,10 @@ import { causeOf, makeDirectory, startProcess, writeDurable, type Log } from "..
 import { BOX_VARIABLE, inboxPath, readEnding, rsyncdConf } from "./rsyncd.ts";
 import { openSocketPairs, type SocketPair, type SocketPairs } from "./socket-pair.ts";
 
-/** One that works, and one whose end of line the hub has not noticed yet. */
-const MAX_PER_BOX = 2;
+/** Processes at one time, over all boxes. */
 const MAX_TOTAL = 64;
+/** rsync's client speaks at once; a connection that stays mute costs no process. */
+const FIRST_BYTE_MS = 10_000;
 const IDLE_S = 60;
 /** rsync ends at once when its socket is gone; SIGKILL is for one that does not. */
 const STOP_GRACE_MS = 2_000;
@@ -25,8 +26,13 @@ export interface RsyncOptions {
   /** For the generated rsyncd.conf. */
   directory: string;
   inboxDirectory: string;
-  /** After each connection, whatever became of it. */
+  /** After each connection that reached rsync, whatever became of it. */
   onDone(box: BoxId): void;
+}
+
+interface Session {
+  readonly socket: Socket;
+  readonly ended: Promise<void>;
 }
 
 /**
@@ -34,16 +40,17 @@ export interface RsyncOptions {
  * listens nowhere, and its configuration is chosen by the hub alone.
  *
  * INVARIANTS
+ * - A box has at most one process. A newer connection destroys the older one, whose line may be dead without the hub
+ *   knowing yet, and starts when that one's process has ended: two never write the same file.
  * - A process ends with its socket, and a socket with its process.
- * - onDone is called once for each connection that was served, after the process has ended.
+ * - onDone is called once for each connection that spoke, after its process has ended.
  */
 class InetdRsync implements RsyncServer {
   readonly #options: RsyncOptions;
   readonly #pairs: SocketPairs;
   readonly #config: string;
-  readonly #running = new Map<BoxId, number>();
-  readonly #sessions = new Set<{ socket: Socket; ended: Promise<void> }>();
-  #total = 0;
+  readonly #newest = new Map<BoxId, Session>();
+  readonly #sessions = new Set<Session>();
 
   constructor(options: RsyncOptions, pairs: SocketPairs, config: string) {
     this.#options = options;
@@ -52,35 +59,46 @@ class InetdRsync implements RsyncServer {
   }
 
   serve(socket: Socket, box: BoxId): void {
-    const { log } = this.#options;
     socket.on("error", () => socket.destroy());
-    socket.setTimeout(IDLE_S * 1_000, () => socket.destroy());
-    const running = this.#running.get(box) ?? 0;
-    if (running >= MAX_PER_BOX || this.#total >= MAX_TOTAL) {
-      log.warn("sync.refused", { box, reason: "tooManyTransfers", running, total: this.#total });
+    socket.setTimeout(FIRST_BYTE_MS, () => socket.destroy());
+    socket.once("readable", () => {
+      if (socket.readableLength > 0) this.#begin(socket, box);
+      else socket.destroy();
+    });
+  }
+
+  #begin(socket: Socket, box: BoxId): void {
+    const { log } = this.#options;
+    const previous = this.#newest.get(box);
+    if (!previous && this.#newest.size >= MAX_TOTAL) {
+      log.warn("sync.refused", { box, reason: "tooManyTransfers", total: this.#newest.size });
       socket.destroy();
       return;
     }
-    this.#running.set(box, running + 1);
-    this.#total++;
-    const ended = this.#session(socket, box)
+    previous?.socket.destroy();
+    const run = async () => {
+      await previous?.ended;
+      if (!socket.destroyed) await this.#session(socket, box);
+    };
+    const ended = run()
       .catch((error: unknown) => log.error("sync.failed", { box, cause: causeOf(error) }))
       .then(() => {
         // The client may still be reading rsync's last words.
         socket.end();
         socket.resume();
-        socket.setTimeout(LINGER_MS, () => socket.destroy());
-        this.#running.set(box, this.#running.get(box)! - 1);
-        this.#total--;
+        socket.setTimeout(LINGER_MS);
         this.#sessions.delete(session);
+        if (this.#newest.get(box) === session) this.#newest.delete(box);
         this.#options.onDone(box);
       });
-    const session = { socket, ended };
+    const session: Session = { socket, ended };
+    this.#newest.set(box, session);
     this.#sessions.add(session);
   }
 
   async #session(socket: Socket, box: BoxId): Promise<void> {
     const { log, inboxDirectory } = this.#options;
+    socket.setTimeout(IDLE_S * 1_000);
     await makeDirectory(inboxPath(inboxDirectory, box));
     const pair = await this.#pairs.make();
     const child = await this.#start(pair, box).catch((error: unknown) => {
