@@ -78,7 +78,9 @@ describe("planStaged", () => {
     for (const start of worlds) {
       const whole = pass(start, Infinity).world;
       for (let cut = 0; cut <= 8; cut++) {
-        let world = pass(start, cut).world;
+        let { world } = pass(start, cut);
+        const newly = start.record === "waiting" && world.record === "verified";
+        expect(newly && !(world.sidecars && world.sealed?.sha256 === good.sha256)).toBe(false);
         for (const content of [start.staged!, start.sealed].filter((item) => item !== undefined))
           expect(holds(world, content)).toBe(true);
         if (world.staged) world = pass(world, Infinity).world;
