@@ -31,6 +31,8 @@ export class JitterBuffer {
   #crossFrom = 0;
   #underruns = 0;
   #cuts = 0;
+  /** What underruns have taught beyond the p98, which alone would let each fiftieth frame come too late. */
+  #cautionMs = 0;
 
   /**
    * @param inputRate samples per second of what is pushed
@@ -61,6 +63,7 @@ export class JitterBuffer {
 
   /** Fills `out` with what is to be heard next. */
   pull(out: Float32Array): void {
+    this.#cautionMs *= 2 ** (-out.length / this.#outputRate / CAUTION_HALF_LIFE_S);
     const target = this.#targetSamples();
     if (this.#state === "filling") this.#tryStart(target);
     else this.#steer(target, out.length);
@@ -80,7 +83,8 @@ export class JitterBuffer {
   }
 
   #targetSamples(): number {
-    const targetMs = Math.min(MAX_TARGET_MS, Math.max(MIN_TARGET_MS, this.#jitter.p98Ms() + this.#frameMs));
+    const wantedMs = this.#jitter.p98Ms() + this.#frameMs + this.#cautionMs;
+    const targetMs = Math.min(MAX_TARGET_MS, Math.max(MIN_TARGET_MS, wantedMs));
     return (targetMs / 1000) * this.#inputRate;
   }
 
@@ -115,6 +119,7 @@ export class JitterBuffer {
     // The interpolation looks two samples ahead.
     if (this.#write - this.#read < 3) {
       this.#underruns++;
+      this.#cautionMs = Math.min(MAX_CAUTION_MS, this.#cautionMs + CAUTION_STEP_MS);
       this.#state = "filling";
       this.#crossing = 0;
       this.#fallFrom = this.#read;
@@ -181,6 +186,9 @@ const HISTORY = 4096;
 const MIN_TARGET_MS = 30;
 /** Beyond this, talking to each other is worse than a gap now and then. */
 const MAX_TARGET_MS = 250;
+const CAUTION_STEP_MS = 10;
+const MAX_CAUTION_MS = 80;
+const CAUTION_HALF_LIFE_S = 60;
 /** Half a per cent is below what an ear notices in speech, and covers drift of 5000 ppm. */
 const MAX_STRETCH = 0.005;
 const FULL_STRETCH_ERROR_MS = 20;
