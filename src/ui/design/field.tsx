@@ -22,10 +22,10 @@ export function Field(props: FieldProps) {
   const made = useId();
   const id = props.id ?? made;
   const described = [props.hint && `${id}-hint`, props.error && `${id}-error`].filter(Boolean).join(" ");
-  const attributes: InputHTMLAttributes<HTMLInputElement> = {
+  const attributes: InputHTMLAttributes = {
     type: props.type ?? "text",
     value: props.value,
-    autocomplete: (props.autocomplete ?? "off") as "off",
+    autocomplete: props.autocomplete ?? "off",
     spellcheck: false,
     onInput: (event) => props.onInput(event.currentTarget.value),
   };

@@ -134,28 +134,17 @@ export function EmptyState(props: {
   );
 }
 
-/** How far a work has come; `words` say the same, so the bar itself stays silent to the ear. */
+/** How far a work has come; words beside it say the same. */
 export function Progress({ part, whole, label }: { part: number; whole: number; label: string }) {
   const ratio = whole > 0 ? Math.min(1, part / whole) : 0;
-  return (
-    <div
-      class={`progress${ratio === 1 ? " progress-done" : ""}`}
-      role="progressbar"
-      aria-label={label}
-      aria-valuemin={0}
-      aria-valuemax={100}
-      aria-valuenow={Math.floor(ratio * 100)}
-    >
-      <i style={{ transform: `scaleX(${ratio})` }} />
-    </div>
-  );
+  return <progress class={ratio === 1 ? "progress-done" : undefined} value={ratio} max={1} aria-label={label} />;
 }
 
 /** Grey lines where a list will be. */
 export function Skeleton({ lines, label }: { lines: number; label: string }) {
   return (
-    <div class="skeleton" role="status">
-      <span class="aside">{label}</span>
+    <div class="skeleton">
+      <output class="aside">{label}</output>
       {Array.from({ length: lines }, (_, i) => (
         <i key={i} aria-hidden="true" />
       ))}

@@ -53,14 +53,12 @@ export function DataTable<Row>(props: Props<Row>) {
       {props.filterLabel && rows.length >= (props.filterFrom ?? 8) && (
         <div class="table-tools">
           <FilterBox label={props.filterLabel} value={filter} onInput={setFilter} id={id} />
-          <p class="soft" role="status">
-            {WORDS.shown(shown.length, rows.length)}
-          </p>
+          <output class="soft">{WORDS.shown(shown.length, rows.length)}</output>
         </div>
       )}
       {/* Focusable, so that a table wider than the window can be scrolled by keys. */}
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
-      <div class="table-scroll" role="region" aria-label={props.caption} tabIndex={0}>
+      <section class="table-scroll" aria-label={props.caption} tabIndex={0}>
         <table class="table">
           <caption class="aside">{props.caption}</caption>
           <thead>
@@ -108,7 +106,7 @@ export function DataTable<Row>(props: Props<Row>) {
           </tbody>
         </table>
         {shown.length === 0 && rows.length > 0 && <p class="table-none">{WORDS.noMatch}</p>}
-      </div>
+      </section>
     </div>
   );
 }

@@ -62,7 +62,7 @@ export function Timeline(props: Props) {
   // A listener of our own: the page must not scroll while the wheel zooms, and Preact's would be passive.
   useEffect(() => {
     const element = tracks.current;
-    if (!element) return;
+    if (!element) return undefined;
     const onWheel = (event: WheelEvent) => {
       event.preventDefault();
       const box = element.getBoundingClientRect();
@@ -79,14 +79,9 @@ export function Timeline(props: Props) {
   }, [whole.from, whole.to]);
 
   const onKeyDown = (event: KeyboardEvent) => {
-    const step = event.shiftKey ? 10_000 : 1_000;
+    // Seconds, ends and larger steps are the slider's own; its keys are not the page's.
+    event.stopPropagation();
     const acts: Record<string, () => void> = {
-      ArrowLeft: () => props.onSeek(Math.max(whole.from, props.cursor - step)),
-      ArrowRight: () => props.onSeek(Math.min(whole.to, props.cursor + step)),
-      PageDown: () => props.onSeek(Math.max(whole.from, props.cursor - 60_000)),
-      PageUp: () => props.onSeek(Math.min(whole.to, props.cursor + 60_000)),
-      Home: () => props.onSeek(whole.from),
-      End: () => props.onSeek(whole.to),
       "+": () => zoomBy(ZOOM_STEP),
       "=": () => zoomBy(ZOOM_STEP),
       "-": () => zoomBy(1 / ZOOM_STEP),
@@ -95,7 +90,6 @@ export function Timeline(props: Props) {
     const act = acts[event.key];
     if (!act) return;
     event.preventDefault();
-    event.stopPropagation();
     act();
   };
 
@@ -187,17 +181,22 @@ export function Timeline(props: Props) {
                 ))}
             </div>
           ))}
-          <div
-            class="timeline-cursor"
-            role="slider"
-            tabIndex={0}
+          <input
+            class="timeline-slider"
+            type="range"
+            min={0}
+            max={Math.round((whole.to - whole.from) / 1_000)}
+            step={1}
+            value={Math.round((props.cursor - whole.from) / 1_000)}
             aria-label={TIMELINE.cursor}
-            aria-valuemin={0}
-            aria-valuemax={Math.round((whole.to - whole.from) / 1_000)}
-            aria-valuenow={Math.round((props.cursor - whole.from) / 1_000)}
             aria-valuetext={TIMELINE.cursorAt(clockTimeSeconds(props.cursor), duration(props.cursor - whole.from))}
-            style={{ left: percent(Math.min(1, Math.max(0, position(view, props.cursor)))) }}
+            onInput={(event) => props.onSeek(whole.from + Number(event.currentTarget.value) * 1_000)}
             onKeyDown={onKeyDown}
+          />
+          <i
+            class="timeline-cursor"
+            aria-hidden="true"
+            style={{ left: percent(Math.min(1, Math.max(0, position(view, props.cursor)))) }}
           />
         </div>
       </div>

@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import type { PointId } from "../../protocol/protocol.ts";
+import { choose, type Draft, faultsOf, findPasted, toSession } from "./draft.ts";
+
+const a = "point-a" as PointId;
+const b = "point-b" as PointId;
+const draft: Draft = { name: " Buổi tiếp ", date: "2026-11-23", time: "08:00", points: [a, b], central: b };
+
+test("a whole draft becomes a session at that time in Việt Nam", () => {
+  expect(faultsOf(draft)).toEqual([]);
+  expect(toSession(draft)).toEqual({
+    name: "Buổi tiếp",
+    scheduledAt: "2026-11-23T01:00:00.000Z",
+    points: [
+      { id: a, role: "delegate" },
+      { id: b, role: "central" },
+    ],
+  });
+});
+
+test("what is missing is named, and a session without an hour is in order", () => {
+  expect(faultsOf({ name: " ", date: "", time: "", points: [], central: "" })).toEqual([
+    "missingName",
+    "missingPoints",
+  ]);
+  expect(faultsOf({ ...draft, date: "" })).toEqual(["missingDate"]);
+  expect(faultsOf({ ...draft, time: "" })).toEqual(["missingTime"]);
+  expect(faultsOf({ ...draft, date: "", time: "" })).toEqual([]);
+  expect(faultsOf({ ...draft, points: [a] })).toEqual(["missingCentral"]);
+});
+
+test("the only point is the centre, and a centre that is left out is none", () => {
+  expect(choose({ ...draft, points: [], central: "" }, [a]).central).toBe(a);
+  expect(choose(draft, [a, b]).central).toBe(b);
+  expect(choose({ ...draft, points: [a, b, "point-c" as PointId] }, [a, "point-c" as PointId]).central).toBe("");
+});
+
+test("pasted names are found without diacritics, the unknown are said", () => {
+  const points = [
+    { id: a, name: "Xã Đức Phổ" },
+    { id: b, name: "Sở Y tế" },
+  ];
+  expect(findPasted("xa duc pho\nSở Y tế\t\nXã Nào Đó\n", points)).toEqual({ found: [a, b], missing: ["Xã Nào Đó"] });
+});

@@ -1,0 +1,123 @@
+import type { GapView, SegmentView } from "../../hub/http/views.ts";
+import type { Bar } from "../design/timeline-scale.ts";
+
+/**
+ * Rooms in step. One master clock runs in wall time (milliseconds since 1970); each room's playlist is a train of
+ * segments with holes in wall time, and each room's `<video>` is told where it should be. Pure.
+ */
+
+/** A stretch of one room that can be played: wall time and the place in its playlist. */
+export interface Playable {
+  from: number;
+  to: number;
+  playlistMs: number;
+  frames: number;
+}
+
+export const playables = (segments: readonly SegmentView[]): Playable[] =>
+  segments
+    .flatMap(({ startedAt, durationMs, playlistMs, frames }) => {
+      const from = Date.parse(startedAt);
+      return playlistMs === null ? [] : [{ from, to: from + durationMs, playlistMs, frames }];
+    })
+    .sort((a, b) => a.from - b.from);
+
+/** Segments follow each other within this; a clock that was corrected between two leaves no black frame. */
+const SEAM_MS = 250;
+
+/** The stretch that holds this instant. */
+export function playableAt(list: readonly Playable[], at: number): Playable | undefined {
+  let low = 0;
+  let high = list.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (list[middle]!.from <= at) low = middle;
+    else high = middle - 1;
+  }
+  const found = list[low];
+  return found && at >= found.from && at < found.to + SEAM_MS ? found : undefined;
+}
+
+/** Seconds into the room's playlist at this instant; undefined where the room has nothing. */
+export function playlistSeconds(list: readonly Playable[], at: number): number | undefined {
+  const found = playableAt(list, at);
+  return found && (found.playlistMs + Math.min(at - found.from, found.to - found.from)) / 1_000;
+}
+
+/** Where playing goes on when no room has anything at this instant; undefined at the end. */
+export function nextPlayable(rooms: readonly (readonly Playable[])[], at: number): number | undefined {
+  const starts = rooms.flatMap((list) => list.find(({ from }) => from > at)?.from ?? []);
+  return starts.length > 0 ? Math.min(...starts) : undefined;
+}
+
+/** Length of one picture, for stepping; 25 a second where it is not known. */
+export function frameMs(list: readonly Playable[], at: number): number {
+  const found = playableAt(list, at);
+  return found && found.frames > 0 ? (found.to - found.from) / found.frames : 40;
+}
+
+export interface Follower {
+  /** Where it should be, undefined where there is nothing. */
+  targetS: number | undefined;
+  currentS: number;
+  paused: boolean;
+  seeking: boolean;
+}
+export interface Correction {
+  play?: true;
+  pause?: true;
+  seekS?: number;
+  rate: number;
+}
+
+/** Beyond this only a jump helps; below, a slightly different speed is not noticed. */
+const JUMP_S = 0.35;
+/** Three frames: closer than lips and voice are told apart. */
+const CLOSE_S = 0.04;
+const NUDGE = 0.06;
+
+/** What brings one room's video to where the master clock is. */
+export function correct(follower: Follower, playing: boolean, rate: number): Correction {
+  const { targetS, currentS, paused, seeking } = follower;
+  if (targetS === undefined) return paused ? { rate } : { pause: true, rate };
+  const behind = targetS - currentS;
+  if (!playing) {
+    // Standing still, the exact picture counts.
+    const seek = !seeking && Math.abs(behind) > 0.005 ? { seekS: targetS } : {};
+    return paused ? { ...seek, rate } : { pause: true, ...seek, rate };
+  }
+  const start = paused ? ({ play: true } as const) : {};
+  if (seeking) return { ...start, rate };
+  if (Math.abs(behind) > JUMP_S) return { ...start, seekS: targetS, rate };
+  if (Math.abs(behind) > CLOSE_S) return { ...start, rate: rate * (1 + Math.sign(behind) * NUDGE) };
+  return { ...start, rate };
+}
+
+// ---- timeline
+
+const copyState = ({ hub, province }: SegmentView): Bar["state"] =>
+  hub === "refused" ? "refused" : hub === "waiting" ? "waiting" : province === "verified" ? "province" : "hub";
+
+export const barsOf = (segments: readonly SegmentView[]): Bar[] =>
+  segments.map((segment) => {
+    const from = Date.parse(segment.startedAt);
+    return { from, to: from + segment.durationMs, state: copyState(segment) };
+  });
+
+/** From the first to the last thing that any room holds or lacks. */
+export function wholeOf(rooms: readonly { segments: SegmentView[]; gaps: GapView[] }[]): { from: number; to: number } {
+  let from = Number.POSITIVE_INFINITY;
+  let to = Number.NEGATIVE_INFINITY;
+  for (const { segments, gaps } of rooms) {
+    for (const { startedAt, durationMs } of segments) {
+      const at = Date.parse(startedAt);
+      from = Math.min(from, at);
+      to = Math.max(to, at + durationMs);
+    }
+    for (const gap of gaps) {
+      from = Math.min(from, Date.parse(gap.from));
+      to = Math.max(to, Date.parse(gap.to));
+    }
+  }
+  return from < to ? { from, to } : { from: 0, to: 1_000 };
+}

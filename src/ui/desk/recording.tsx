@@ -1,0 +1,240 @@
+import "../design/timeline.css";
+import { useSignal } from "@preact/signals";
+import { ArrowRight } from "lucide-preact";
+import { useLocation, useRoute } from "preact-iso";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import type { RecordingView, RoomRecordingView } from "../../hub/http/views.ts";
+import { type SessionId, segmentFileName } from "../../protocol/protocol.ts";
+import { ButtonLink } from "../design/button.tsx";
+import { Badge, Skeleton } from "../design/states.tsx";
+import { type Column, DataTable } from "../design/table.tsx";
+import { HUB_COPY, RECORDING, RECORDINGS, WORDS } from "../text/desk.ts";
+import { clockTimeSeconds, count, duration, longDate, size } from "../text/format.ts";
+import { GAP_CAUSES, ROLES } from "../text/terms.ts";
+import { CopiesBadge, CopiesPath } from "./copies.tsx";
+import { EventLog } from "./event-log.tsx";
+import { isOpen } from "./facts.ts";
+import { createMaster, type Master } from "./master.ts";
+import { Missing, Page } from "./page.tsx";
+import { wholeOf } from "./playback.ts";
+import { useRecording } from "./recording-data.ts";
+import { RecordingPlayer } from "./recording-player.tsx";
+import { ROUTES } from "./routes.ts";
+import { SessionBadge } from "./sessions.tsx";
+import { useDesk } from "./store.ts";
+
+export function RecordingPage() {
+  const { facts } = useDesk();
+  const id = useRoute().params["id"] as SessionId;
+  const view = useRecording(id, true).value;
+  if (view === "missing")
+    return (
+      <Missing
+        title={RECORDING.notFound}
+        text={RECORDING.notFoundText}
+        href={ROUTES.recordings}
+        action={RECORDINGS.title}
+      />
+    );
+  const name = view?.session.name ?? facts.value.sessions.get(id)?.name ?? RECORDINGS.title;
+  const state = view?.session.state;
+  return (
+    <Page
+      title={name}
+      badge={state && state !== "ended" && <SessionBadge state={state} />}
+      lead={view?.session.startedAt && <p>{longDate(view.session.startedAt)}</p>}
+      actions={
+        <ButtonLink icon={ArrowRight} href={ROUTES.session(id)}>
+          {RECORDINGS.session}
+        </ButtonLink>
+      }
+    >
+      {view ? <Whole view={view} /> : <Skeleton lines={8} label={WORDS.loading} />}
+    </Page>
+  );
+}
+
+function Whole({ view }: { view: RecordingView }) {
+  const gapsFirst = useLocation().query["xem"] === "gian-doan";
+  const gaps = useRef<HTMLElement>(null);
+  const master = useMemo(() => createMaster(wholeOf(view.rooms).from), []);
+  useEffect(() => () => master.close(), [master]);
+  useEffect(() => {
+    if (gapsFirst) gaps.current?.scrollIntoView();
+  }, []);
+  return (
+    <div class="stack-wide">
+      <CopiesPath copies={view.copies} recording={isOpen(view.session)} />
+      <RecordingPlayer view={view} master={master} />
+      <section class="stack" ref={gaps}>
+        <h2>{RECORDING.gaps}</h2>
+        <Gaps view={view} master={master} />
+      </section>
+      <section class="stack">
+        <h2>{RECORDING.perRoom}</h2>
+        <ul class="room-records">
+          {view.rooms.map((room) => (
+            <RoomRecord key={room.point.id} room={room} session={view.session.id} />
+          ))}
+        </ul>
+      </section>
+      <section class="stack">
+        <h2>{RECORDING.events}</h2>
+        <EventLog events={view.events} />
+      </section>
+    </div>
+  );
+}
+
+/** What the timeline hatches, in words; each can be gone to. */
+function Gaps({ view, master }: { view: RecordingView; master: Master }) {
+  const rows = view.rooms.flatMap((room) => room.gaps.map((gap) => ({ room, gap })));
+  type Row = (typeof rows)[number];
+  const columns: Column<Row>[] = [
+    {
+      key: "room",
+      head: RECORDING.gapRoom,
+      names: true,
+      value: ({ room }) => room.point.name,
+      cell: ({ room }) => room.point.name,
+    },
+    {
+      key: "cause",
+      head: RECORDING.gapCause,
+      value: ({ gap }) => GAP_CAUSES[gap.cause],
+      cell: ({ gap }) => GAP_CAUSES[gap.cause],
+    },
+    {
+      key: "from",
+      head: RECORDING.gapFrom,
+      value: ({ gap }) => Date.parse(gap.from),
+      cell: ({ gap }) => clockTimeSeconds(gap.from),
+    },
+    {
+      key: "to",
+      head: RECORDING.gapTo,
+      value: ({ gap }) => Date.parse(gap.to),
+      cell: ({ gap }) => clockTimeSeconds(gap.to),
+    },
+    {
+      key: "length",
+      head: RECORDING.gapLength,
+      align: "end",
+      value: ({ gap }) => gap.durationMs,
+      cell: ({ gap }) => duration(gap.durationMs),
+    },
+    {
+      key: "seek",
+      head: "",
+      align: "end",
+      cell: ({ gap }) => (
+        <button
+          type="button"
+          class="link"
+          onClick={() => master.seek(Date.parse(gap.from) - 2_000)}
+          aria-label={`${RECORDING.seek} ${clockTimeSeconds(gap.from)}`}
+        >
+          {RECORDING.seek}
+        </button>
+      ),
+    },
+  ];
+  if (rows.length === 0) return <p class="soft">{RECORDING.noGaps}</p>;
+  return (
+    <DataTable
+      caption={RECORDING.gaps}
+      rows={rows}
+      columns={columns}
+      rowKey={({ room, gap }) => `${room.point.id} ${gap.take} ${gap.from} ${gap.cause}`}
+      sort={{ key: "from" }}
+      filterLabel={RECORDING.gapRoom}
+    />
+  );
+}
+
+function RoomRecord({ room, session }: { room: RoomRecordingView; session: SessionId }) {
+  const open = useSignal(false);
+  const bytes = room.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  return (
+    <li>
+      <details
+        onToggle={(event) => {
+          open.value = event.currentTarget.open;
+        }}
+      >
+        <summary>
+          <span class="room-record-name">
+            <b>{room.point.name}</b>
+            {room.role === "central" && <Badge>{ROLES.central}</Badge>}
+          </span>
+          <span class="soft">
+            {size(bytes)}, {RECORDING.gapCount(room.gaps.length)}
+          </span>
+          <CopiesBadge copies={room.copies} />
+        </summary>
+        {open.value && <Hashes room={room} session={session} />}
+      </details>
+    </li>
+  );
+}
+
+/** Every segment with its hash, for whoever wants to prove it with tools of their own. */
+function Hashes({ room, session }: { room: RoomRecordingView; session: SessionId }) {
+  type Row = RoomRecordingView["segments"][number];
+  const columns: Column<Row>[] = [
+    {
+      key: "start",
+      head: RECORDING.start,
+      names: true,
+      value: ({ startedAt }) => Date.parse(startedAt),
+      cell: ({ startedAt }) => clockTimeSeconds(startedAt),
+    },
+    { key: "length", head: RECORDING.length, align: "end", cell: ({ durationMs }) => duration(durationMs) },
+    {
+      key: "size",
+      head: RECORDING.size,
+      align: "end",
+      value: ({ sizeBytes }) => sizeBytes,
+      cell: ({ sizeBytes }) => size(sizeBytes),
+    },
+    {
+      key: "frames",
+      head: RECORDING.frames,
+      align: "end",
+      value: ({ frames }) => frames,
+      cell: ({ frames }) => count(frames),
+    },
+    {
+      key: "hash",
+      head: RECORDING.hash,
+      value: ({ sha256 }) => sha256,
+      cell: ({ sha256 }) => <code>{sha256}</code>,
+    },
+    { key: "state", head: RECORDING.state, value: ({ hub }) => HUB_COPY[hub], cell: ({ hub }) => HUB_COPY[hub] },
+    {
+      key: "file",
+      head: "",
+      align: "end",
+      cell: (segment) =>
+        segment.hub === "verified" ? (
+          <a
+            href={`/api/recordings/${session}/${room.point.id}/${segment.take}/${segmentFileName(segment.seq)}`}
+            download
+          >
+            {RECORDING.download}
+          </a>
+        ) : undefined,
+    },
+  ];
+  return (
+    <div class="stack">
+      <p class="hint">{RECORDING.hashesHint}</p>
+      <DataTable
+        caption={`${RECORDING.hashes}: ${room.point.name}`}
+        rows={room.segments}
+        columns={columns}
+        rowKey={({ take, seq }) => `${take} ${seq}`}
+      />
+    </div>
+  );
+}

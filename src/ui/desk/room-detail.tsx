@@ -1,0 +1,134 @@
+import { useComputed } from "@preact/signals";
+import { Plug, Volume2, VolumeX, X } from "lucide-preact";
+import type { ComponentChildren } from "preact";
+import { Button, ButtonLink, IconButton } from "../design/button.tsx";
+import { Alert, Lamp } from "../design/states.tsx";
+import type { Trouble } from "../../protocol/protocol.ts";
+import { ROOMS, SESSION, WORDS } from "../text/desk.ts";
+import { count, dayAndTime, duration } from "../text/format.ts";
+import { ROLES, TROUBLES } from "../text/terms.ts";
+import type { RoomFacts } from "./facts.ts";
+import { ROUTES } from "./routes.ts";
+import { useDesk } from "./store.ts";
+import { RecordingState, Since } from "./tile.tsx";
+
+const SERIOUS: ReadonlySet<Trouble> = new Set<Trouble>([
+  "offline",
+  "encoderFailed",
+  "notRecording",
+  "cameraNone",
+  "pictureBlack",
+  "microphoneNone",
+  "soundSilent",
+]);
+
+/** One trouble with its repair; a room away while nobody expects it is said calmly. */
+export function TroubleAlert({ trouble, calm, room }: { trouble: Trouble; calm?: boolean; room?: ComponentChildren }) {
+  const words = TROUBLES[trouble];
+  return (
+    <Alert
+      tone={calm ? "info" : SERIOUS.has(trouble) ? "bad" : "warn"}
+      title={
+        room ? (
+          <>
+            {room}: {words.title}
+          </>
+        ) : (
+          words.title
+        )
+      }
+      repairLabel={WORDS.repair}
+      repair={words.repair}
+      comfort={words.comfort}
+    />
+  );
+}
+
+/** The chosen room: its sound, what is wrong with the repair, and what its box measures. */
+export function RoomDetail({ facts, onClose }: { facts: RoomFacts; onClose: () => void }) {
+  const { listening } = useDesk();
+  const { room, lamps } = facts;
+  const heard = useComputed(() => listening.value === room.point.id);
+  return (
+    <aside class="detail card" aria-label={ROOMS.detail}>
+      <div class="detail-head">
+        <h2>{room.point.name}</h2>
+        <IconButton icon={X} label={ROOMS.closeDetail} onPress={onClose} />
+      </div>
+      {!room.box && (
+        <>
+          <p>{ROOMS.noBoxText}</p>
+          <ButtonLink icon={Plug} href={`${ROUTES.pairing}?diem=${room.point.id}`}>
+            {ROOMS.pair}
+          </ButtonLink>
+        </>
+      )}
+      {room.box && (
+        <>
+          {room.connected && (
+            <Button
+              icon={heard.value ? VolumeX : Volume2}
+              onPress={() => {
+                listening.value = heard.value ? null : room.point.id;
+              }}
+            >
+              {heard.value ? ROOMS.stopListening : ROOMS.startListening}
+            </Button>
+          )}
+          <p class="stack detail-lamps">
+            <Lamp of="picture" state={lamps.picture} />
+            <Lamp of="sound" state={lamps.sound} />
+            <Lamp of="link" state={lamps.link} />
+          </p>
+          {lamps.troubles.length === 0 && <p class="soft">{ROOMS.noTrouble}</p>}
+          {lamps.troubles.map((trouble) => (
+            <TroubleAlert key={trouble} trouble={trouble} calm={facts.need === "away"} />
+          ))}
+          <Measured facts={facts} />
+        </>
+      )}
+    </aside>
+  );
+}
+
+function Measured({ facts }: { facts: RoomFacts }) {
+  const { now } = useDesk();
+  const { room } = facts;
+  const { health } = room;
+  const rows: [string, ComponentChildren][] = [];
+  if (room.session) {
+    rows.push([ROOMS.session, <a href={ROUTES.session(room.session.id)}>{room.session.name}</a>]);
+    rows.push([ROOMS.role, ROLES[room.session.role]]);
+    rows.push([SESSION.recordingColumn, <RecordingState facts={facts} />]);
+  }
+  if (!room.connected) rows.push([ROOMS.seen, room.seenAt ? dayAndTime(room.seenAt, now.peek()) : ROOMS.neverSeen]);
+  if (health && room.connected) {
+    if (health.recording.seconds > 0) rows.push([ROOMS.recorded, duration(health.recording.seconds * 1_000)]);
+    rows.push([ROOMS.source, health.source]);
+    rows.push([ROOMS.speed, ROOMS.fps(health.encoder.fps)]);
+    if (health.encoder.droppedFrames > 0) rows.push([ROOMS.dropped, count(health.encoder.droppedFrames)]);
+    if (health.sound.levelLufs !== null)
+      rows.push([ROOMS.loudness, `${ROOMS.lufs(health.sound.levelLufs)}, ${ROOMS.speech(health.sound.speech)}`]);
+    if (health.link.roundTripMs !== null) rows.push([ROOMS.roundTrip, ROOMS.milliseconds(health.link.roundTripMs)]);
+    rows.push([ROOMS.disk, ROOMS.diskOf(health.diskFreeBytes, health.diskTotalBytes)]);
+    rows.push([ROOMS.version, health.agentVersion]);
+  }
+  rows.push([ROOMS.pending, ROOMS.pendingSegments(room.pendingSegments)]);
+  return (
+    <>
+      {!room.connected && (
+        <p class="soft">
+          <Since facts={facts} />
+        </p>
+      )}
+      <dl class="facts">
+        {rows.map(([term, words], i) => (
+          <div key={i}>
+            <dt>{term}</dt>
+            <dd>{words}</dd>
+          </div>
+        ))}
+      </dl>
+    </>
+  );
+}

@@ -1,0 +1,12 @@
+/** Places of the desk. Readable when an address is read out over the telephone. */
+export const ROUTES = {
+  today: "/",
+  rooms: "/phong",
+  sessions: "/buoi-tiep",
+  newSession: "/buoi-tiep/moi",
+  session: (id: string): string => `/buoi-tiep/${id}`,
+  recordings: "/ban-ghi",
+  recording: (id: string): string => `/ban-ghi/${id}`,
+  points: "/diem-cau",
+  pairing: "/ghep-thiet-bi",
+};

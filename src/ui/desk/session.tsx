@@ -1,0 +1,321 @@
+import { useComputed, useSignal } from "@preact/signals";
+import { CircleStop, Film, Pause, Play } from "lucide-preact";
+import { useRoute } from "preact-iso";
+import { useEffect } from "preact/hooks";
+import type { SessionView } from "../../hub/http/views.ts";
+import type { SessionId } from "../../protocol/protocol.ts";
+import { Button, ButtonLink } from "../design/button.tsx";
+import { Confirm } from "../design/dialog.tsx";
+import { Alert, Lamp, RecordingMark } from "../design/states.tsx";
+import { type Column, DataTable } from "../design/table.tsx";
+import { COPIES, SESSION, SESSIONS } from "../text/desk.ts";
+import { dayAndTime, duration, remaining, stopwatch } from "../text/format.ts";
+import { ROLES, TROUBLES } from "../text/terms.ts";
+import type { Refusal, SessionAct } from "./api.ts";
+import { CopiesBadge, CopiesPath } from "./copies.tsx";
+import { EventLog } from "./event-log.tsx";
+import { byNeed, expectedPoints, isOpen, needsHelp, type RoomFacts, roomFacts, sessionClock } from "./facts.ts";
+import { Missing, Page, RefusalAlert } from "./page.tsx";
+import { useRecording } from "./recording-data.ts";
+import { TroubleAlert } from "./room-detail.tsx";
+import { ROUTES } from "./routes.ts";
+import { SessionBadge } from "./sessions.tsx";
+import { useDesk } from "./store.ts";
+import { RecordingState } from "./tile.tsx";
+import { RoomWall } from "./wall.tsx";
+
+/** Above this many rooms a table is read faster than pictures. */
+const WALL_MOST = 24;
+
+export function SessionPage() {
+  const { facts } = useDesk();
+  const id = useRoute().params["id"] as SessionId;
+  const session = facts.value.sessions.get(id);
+  if (!session)
+    return (
+      <Missing title={SESSION.notFound} text={SESSION.notFoundText} href={ROUTES.sessions} action={SESSIONS.title} />
+    );
+  return <OneSession key={id} session={session} />;
+}
+
+function OneSession({ session }: { session: SessionView }) {
+  const desk = useDesk();
+  const ending = useSignal(false);
+  const busy = useSignal<SessionAct | null>(null);
+  const refusal = useSignal<Refusal | null>(null);
+  const rooms = useRoomsOf(session);
+  const recording = rooms.filter((facts) => facts.recording).length;
+  // Another person may have ended it while the question stood.
+  useEffect(() => {
+    if (!isOpen(session)) ending.value = false;
+  }, [session.state]);
+
+  async function act(name: SessionAct): Promise<void> {
+    busy.value = name;
+    refusal.value = null;
+    const answer = await desk.api.act(session.id, name);
+    busy.value = null;
+    ending.value = false;
+    if (!answer.ok) refusal.value = answer.code;
+  }
+  const button = (name: SessionAct, icon: typeof Play, words: string, primary: boolean) => (
+    <Button
+      kind={primary ? "primary" : "plain"}
+      large
+      icon={icon}
+      busy={busy.value !== null}
+      onPress={() => void act(name)}
+    >
+      {words}
+    </Button>
+  );
+  return (
+    <Page
+      title={session.name}
+      badge={<SessionBadge state={session.state} />}
+      lead={<When session={session} />}
+      actions={
+        <>
+          {session.state === "draft" && button("start", Play, SESSION.start, true)}
+          {session.state === "live" && button("pause", Pause, SESSION.pause, false)}
+          {session.state === "paused" && button("resume", Play, SESSION.resume, true)}
+          {isOpen(session) && (
+            <Button
+              kind="danger"
+              large
+              icon={CircleStop}
+              onPress={() => {
+                ending.value = true;
+              }}
+            >
+              {SESSION.end}
+            </Button>
+          )}
+          {session.state === "ended" && (
+            <ButtonLink kind="primary" large icon={Film} href={ROUTES.recording(session.id)}>
+              {SESSION.openRecording}
+            </ButtonLink>
+          )}
+        </>
+      }
+    >
+      <div class="stack-wide">
+        {refusal.value && <RefusalAlert code={refusal.value} />}
+        <Clock session={session} rooms={rooms} />
+        {session.state === "ended" ? <Copies session={session} /> : <Rooms session={session} rooms={rooms} />}
+        <section class="stack">
+          <h2>{SESSION.events}</h2>
+          <EventLog events={session.events} />
+        </section>
+      </div>
+      <Confirm
+        open={ending.value}
+        title={SESSION.endTitle}
+        confirm={SESSION.endConfirm}
+        cancel={SESSION.endCancel}
+        busy={busy.value === "end"}
+        onConfirm={() => void act("end")}
+        onCancel={() => {
+          ending.value = false;
+        }}
+      >
+        <p>
+          <b>{session.name}</b>
+        </p>
+        <p>{SESSION.endText}</p>
+        {recording > 0 && <p>{SESSION.endRooms(recording)}</p>}
+      </Confirm>
+    </Page>
+  );
+}
+
+/** Rooms of this session with what is known of them; a session that has not begun waits for all of them. */
+function useRoomsOf(session: SessionView): RoomFacts[] {
+  const { facts, now } = useDesk();
+  const minute = useComputed(() => Math.floor(now.value / 60_000) * 60_000);
+  const expected =
+    session.state === "draft" ? expectedPoints([session], minute.value) : new Set(session.points.map(({ id }) => id));
+  return session.points
+    .flatMap(({ id }) => {
+      const room = facts.value.rooms.get(id);
+      return room ? [roomFacts(room, expected)] : [];
+    })
+    .sort(byNeed);
+}
+
+function When({ session }: { session: SessionView }) {
+  const { now } = useDesk();
+  const nowMs = now.peek();
+  if (session.endedAt && session.startedAt)
+    return (
+      <p>
+        {SESSION.startedAt(dayAndTime(session.startedAt, nowMs))}. {SESSION.endedAt(dayAndTime(session.endedAt, nowMs))}
+        .
+      </p>
+    );
+  if (session.startedAt) return <p>{SESSION.startedAt(dayAndTime(session.startedAt, nowMs))}</p>;
+  return <p>{session.scheduledAt ? SESSION.scheduled(dayAndTime(session.scheduledAt, nowMs)) : SESSION.unscheduled}</p>;
+}
+
+/** The big clock, and beside it the one sentence that matters in this state. */
+function Clock({ session, rooms }: { session: SessionView; rooms: RoomFacts[] }) {
+  const { now } = useDesk();
+  const clock = sessionClock(session, now.value);
+  const recording = rooms.filter((facts) => facts.recording && facts.room.session?.id === session.id).length;
+  const ready = rooms.filter(({ room, need }) => room.connected && need === "none").length;
+  if (session.state === "draft") {
+    const untilMs = session.scheduledAt ? Date.parse(session.scheduledAt) - now.value : undefined;
+    return (
+      <div class="card clock">
+        {untilMs !== undefined && (
+          <p>
+            <span class="soft">{SESSION.startsIn}</span>
+            <b class="clock-words">{remaining(untilMs)}</b>
+          </p>
+        )}
+        {ready === rooms.length ? (
+          <Alert tone="ok" title={SESSION.allReady} />
+        ) : (
+          <Alert tone="warn" title={SESSION.notReady(rooms.length - ready, rooms.length)}>
+            <p>{SESSION.notReadyText}</p>
+          </Alert>
+        )}
+      </div>
+    );
+  }
+  return (
+    <div class="card clock">
+      <p>
+        <span class="soft">{session.state === "ended" ? SESSION.total : SESSION.elapsed}</span>
+        <b class="clock-digits">{stopwatch(clock.runningMs)}</b>
+      </p>
+      {session.state === "live" && (
+        <p class="clock-note">
+          {recording === rooms.length ? (
+            <RecordingMark>{SESSION.recordingAll(recording)}</RecordingMark>
+          ) : (
+            <b class="clock-warn">{SESSION.recordingSome(recording, rooms.length)}</b>
+          )}
+        </p>
+      )}
+      {session.state === "paused" && (
+        <Alert tone="warn" title={`${SESSION.pausedFor} ${duration(clock.thisPauseMs)}`}>
+          <p>{SESSION.paused}</p>
+        </Alert>
+      )}
+    </div>
+  );
+}
+
+function Rooms({ session, rooms }: { session: SessionView; rooms: RoomFacts[] }) {
+  const troubled = rooms.filter(needsHelp);
+  return (
+    <section class="stack">
+      <h2>{SESSION.rooms}</h2>
+      {troubled.slice(0, 3).map(({ room, lamps }) => (
+        <TroubleAlert key={room.point.id} trouble={lamps.troubles[0] ?? "offline"} room={room.point.name} />
+      ))}
+      {rooms.length <= WALL_MOST ? <RoomWall rooms={rooms} /> : <RoomsTable session={session} rooms={rooms} />}
+    </section>
+  );
+}
+
+function RoomsTable({ session, rooms }: { session: SessionView; rooms: RoomFacts[] }) {
+  const roleOf = new Map(session.points.map(({ id, role }) => [id, role]));
+  const columns: Column<RoomFacts>[] = [
+    {
+      key: "room",
+      head: SESSION.room,
+      names: true,
+      value: ({ room }) => room.point.name,
+      cell: ({ room, lamps, need }) => (
+        <>
+          {room.point.name}
+          {(need === "bad" || need === "warn") && lamps.troubles[0] && (
+            <span class={`tile-trouble tile-trouble-${need}`}> {TROUBLES[lamps.troubles[0]].title}</span>
+          )}
+        </>
+      ),
+    },
+    {
+      key: "role",
+      head: SESSION.role,
+      value: ({ room }) => ROLES[roleOf.get(room.point.id) ?? "delegate"],
+      cell: ({ room }) => ROLES[roleOf.get(room.point.id) ?? "delegate"],
+    },
+    {
+      key: "lamps",
+      head: SESSION.lamps,
+      cell: ({ lamps }) => (
+        <span class="lamps">
+          <Lamp of="picture" state={lamps.picture} short />
+          <Lamp of="sound" state={lamps.sound} short />
+          <Lamp of="link" state={lamps.link} short />
+        </span>
+      ),
+    },
+    {
+      key: "recording",
+      head: SESSION.recordingColumn,
+      value: ({ recording }) => (recording ? 1 : 0),
+      cell: (facts) => <RecordingState facts={facts} />,
+    },
+  ];
+  return (
+    <DataTable
+      caption={SESSION.rooms}
+      rows={rooms}
+      columns={columns}
+      rowKey={({ room }) => room.point.id}
+      filterLabel={SESSION.room}
+      rowTone={({ need }) => (need === "bad" || need === "warn" ? need : undefined)}
+    />
+  );
+}
+
+/** After the end: how far each room's recording has come, until all of it is proven at the province. */
+function Copies({ session }: { session: SessionView }) {
+  const view = useRecording(session.id, true).value;
+  if (view === undefined) return null;
+  if (view === "missing") return <p class="soft">{COPIES.none}</p>;
+  return (
+    <section class="stack">
+      <h2>{view.copies.provinceComplete ? SESSION.copiesDone : SESSION.copies}</h2>
+      <CopiesPath copies={view.copies} recording={false} />
+      <DataTable
+        caption={SESSION.copies}
+        rows={view.rooms}
+        rowKey={({ point }) => point.id}
+        filterLabel={SESSION.room}
+        columns={[
+          {
+            key: "room",
+            head: SESSION.room,
+            names: true,
+            value: ({ point }) => point.name,
+            cell: ({ point }) => point.name,
+          },
+          {
+            key: "recorded",
+            head: SESSION.atRoom,
+            value: ({ copies }) => copies.recorded,
+            cell: ({ copies }) => COPIES.recorded(copies.recorded, copies.recordedBytes),
+          },
+          {
+            key: "hub",
+            head: SESSION.atHub,
+            value: ({ copies }) => copies.hub,
+            cell: ({ copies }) => COPIES.progress(copies.hub, copies.recorded),
+          },
+          {
+            key: "province",
+            head: SESSION.atProvince,
+            value: ({ copies }) => copies.province,
+            cell: ({ copies }) => COPIES.progress(copies.province, copies.recorded),
+          },
+          { key: "state", head: SESSIONS.state, cell: ({ copies }) => <CopiesBadge copies={copies} /> },
+        ]}
+      />
+    </section>
+  );
+}

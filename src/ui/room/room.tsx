@@ -1,0 +1,180 @@
+import { useSignal } from "@preact/signals";
+import { type ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
+import { ROOM_PICTURE_PATH, type RoomState } from "../../protocol/room.ts";
+import { Lamp } from "../design/states.tsx";
+import { clockTime, dayAndTime, duration, remaining, stopwatch } from "../text/format.ts";
+import { ROOM } from "../text/room.ts";
+import { RECORDING_SIGN, ROLES, TROUBLES } from "../text/terms.ts";
+import type { Room } from "./agent.ts";
+
+/** The room's TV: one look from 4 m says whether all is well, and if not, what to do. */
+export function RoomScreen({ room }: { room: Room }) {
+  useEffect(() => () => room.close(), [room]);
+  const state = room.state.value;
+  if (!state) return <Plain title={ROOM.starting} text={ROOM.startingText} />;
+  if (!room.present.value) return <Plain title={ROOM.agentAway} text={ROOM.agentAwayText} />;
+  switch (state.pairing.state) {
+    case "paired":
+      return <Paired state={state} nowMs={room.now.value} />;
+    case "code":
+      return <Code pairing={state.pairing} nowMs={room.now.value} state={state} />;
+    case "connecting":
+      return <Plain title={ROOM.connecting} text={ROOM.connectingText} state={state} />;
+    case "wrongHub":
+      return <Plain title={ROOM.wrongHub} text={ROOM.wrongHubText} state={state} />;
+    default:
+      return (
+        <Plain title={ROOM.hubUnreachable} text={ROOM.hubUnreachableText} state={state}>
+          <p class="soft">{ROOM.hubUnreachableSince(clockTime(state.pairing.since))}</p>
+        </Plain>
+      );
+  }
+}
+
+function Plain(props: { title: string; text: string; state?: RoomState; children?: ComponentChildren }) {
+  return (
+    <main class="room room-plain">
+      <h1>{props.title}</h1>
+      <p class="lead">{props.text}</p>
+      {props.children}
+      {props.state && <Addresses state={props.state} />}
+    </main>
+  );
+}
+
+function Addresses({ state }: { state: RoomState }) {
+  return (
+    <p class="room-foot soft">
+      {ROOM.hub} {state.hubAddress} · {ROOM.address} {state.addresses.join(", ")}
+    </p>
+  );
+}
+
+type CodePairing = Extract<RoomState["pairing"], { state: "code" }>;
+
+function Code({ pairing, nowMs, state }: { pairing: CodePairing; nowMs: number; state: RoomState }) {
+  const leftMs = Date.parse(pairing.expiresAt) - nowMs;
+  return (
+    <main class="room room-plain">
+      <h1>{ROOM.pairTitle}</h1>
+      <p class="room-code" aria-label={ROOM.spelled([...pairing.code.replace("-", "")].join(" "))}>
+        {pairing.code.split("-").map((group) => (
+          <span key={group} aria-hidden="true">
+            {group}
+          </span>
+        ))}
+      </p>
+      <p class="lead">{pairing.hubAnswers ? (pairing.revoked ? ROOM.pairRevoked : ROOM.pairText) : ROOM.pairOffline}</p>
+      {leftMs > 0 && <p class="soft">{ROOM.pairExpires(duration(Math.ceil(leftMs / 60_000) * 60_000))}</p>}
+      <Addresses state={state} />
+    </main>
+  );
+}
+
+function Paired({ state, nowMs }: { state: RoomState; nowMs: number }) {
+  const { lamps, recording } = state;
+  return (
+    <main class="room room-paired">
+      <header class="room-head">
+        <h1>{state.point?.name}</h1>
+        <p class="room-time">{clockTime(nowMs)}</p>
+      </header>
+      <OwnPicture />
+      <section class="room-side">
+        <p class="room-lamps">
+          <Lamp of="picture" state={lamps.picture} />
+          <Lamp of="sound" state={lamps.sound} />
+          <Lamp of="link" state={lamps.link} />
+        </p>
+        <Say state={state} nowMs={nowMs} />
+      </section>
+      {recording ? (
+        <p class="room-sign">
+          <i aria-hidden="true" />
+          <span>{RECORDING_SIGN}</span>
+          <b>{stopwatch(recording.seconds * 1_000)}</b>
+        </p>
+      ) : (
+        state.session?.state === "live" && <p class="room-sign room-sign-off">{ROOM.notRecording}</p>
+      )}
+    </main>
+  );
+}
+
+/** One thing at a time: what is wrong comes before what goes on, and that before what is next. */
+function Say({ state, nowMs }: { state: RoomState; nowMs: number }) {
+  const trouble = state.lamps.troubles[0];
+  if (trouble) {
+    const words = TROUBLES[trouble];
+    const others = state.lamps.troubles.length - 1;
+    return (
+      <div class="room-say room-trouble" role="alert">
+        <h2>{words.title}</h2>
+        <p class="lead">{words.repair}</p>
+        <p>{words.comfort}</p>
+        {others > 0 && <p class="soft">{ROOM.others(others)}</p>}
+      </div>
+    );
+  }
+  if (state.session)
+    return (
+      <div class="room-say">
+        <p class="soft">{state.session.state === "paused" ? ROOM.paused : ROOM.now}</p>
+        <h2>{state.session.name}</h2>
+        <p>{ROLES[state.session.role]}</p>
+        {state.session.state === "paused" && <p class="lead">{ROOM.pausedText}</p>}
+      </div>
+    );
+  if (state.nextSession) {
+    const { name, role, scheduledAt } = state.nextSession;
+    return (
+      <div class="room-say">
+        <p class="soft">{ROOM.next}</p>
+        <h2>{name}</h2>
+        {scheduledAt && (
+          <p class="lead">
+            {dayAndTime(scheduledAt, nowMs)}, {remaining(Date.parse(scheduledAt) - nowMs)}
+          </p>
+        )}
+        <p>{ROLES[role]}</p>
+      </div>
+    );
+  }
+  return (
+    <div class="room-say">
+      <h2>{ROOM.ready}</h2>
+      <p class="lead">{ROOM.readyText}</p>
+      <p class="soft">{ROOM.noNext}</p>
+    </div>
+  );
+}
+
+/** What the camera sees. A broken stream of pictures is asked for again, with a new address. */
+function OwnPicture() {
+  const attempt = useSignal(0);
+  const broken = useSignal(false);
+  useEffect(() => {
+    if (!broken.value) return undefined;
+    const timer = setTimeout(() => {
+      attempt.value += 1;
+      broken.value = false;
+    }, 2_000);
+    return () => clearTimeout(timer);
+  }, [broken.value]);
+  return (
+    <figure class="room-picture">
+      {broken.value ? (
+        <p>{ROOM.noPicture}</p>
+      ) : (
+        <img
+          src={`${ROOM_PICTURE_PATH}?${attempt.value}`}
+          alt={ROOM.picture}
+          onError={() => {
+            broken.value = true;
+          }}
+        />
+      )}
+    </figure>
+  );
+}
