@@ -14,9 +14,11 @@ export interface Log {
 }
 
 const REPEAT_WINDOW_MS = 1_000;
+/** Events and reasons are closed lists; this is for one that is not. */
+const MAX_KINDS = 1_000;
 
 /**
- * A warn or error event that repeats within a second is counted, not printed; the next line of it carries
+ * A warn or error event (of one `reason`, where it has one) that repeats within a second is counted, not printed; the next line of it carries
  * `repeated`. A fuzzer or a dead line cannot fill a disk.
  */
 export function createLog(
@@ -32,13 +34,16 @@ export function createLog(
       let repeated: number | undefined;
       if (level === "warn" || level === "error") {
         const now = clock.monotonicMs();
-        const last = seen.get(event);
+        // Refusals share an event and differ in their reason: a flood of one kind must not hide another.
+        const key = typeof fields["reason"] === "string" ? `${event} ${fields["reason"]}` : event;
+        const last = seen.get(key);
         if (last && now < last.untilMs) {
           last.repeated++;
           return;
         }
         repeated = last?.repeated || undefined;
-        seen.set(event, { untilMs: now + REPEAT_WINDOW_MS, repeated: 0 });
+        if (seen.size >= MAX_KINDS) seen.clear();
+        seen.set(key, { untilMs: now + REPEAT_WINDOW_MS, repeated: 0 });
       }
       const at = new Date(clock.wallMs()).toISOString();
       write(`${JSON.stringify({ at, level, event, ...bound, ...fields, repeated })}\n`);
