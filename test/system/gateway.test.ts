@@ -400,6 +400,29 @@ describe("rsync through the port", () => {
     expect(await everything()).toContain(path(1));
   });
 
+  test("a transfer whose line is cut goes on from where it was", async () => {
+    await writeFile(join(source, path(3)), randomBytes(3_000_000));
+    const args = ["--relative", "--partial-dir=.rsync-partial", path(3), "URL/inbox/"];
+    const cut = rsync("--bwlimit=1000", ...args);
+    const arriving = () => readdir(inbox(take)).then((files) => files.find((file) => file.startsWith(".000003.ts.")));
+    await until("half a megabyte", async () => {
+      const file = await arriving();
+      return file !== undefined && (await lstat(inbox(take, file))).size > 500_000;
+    });
+    relay.dropAll();
+    expect((await cut).code).not.toBe(0);
+    const partial = inbox(take, ".rsync-partial", "000003.ts");
+    const kept = await until("the partial file", () => lstat(partial).catch(() => undefined));
+    expect(kept.size).toBeGreaterThan(500_000);
+    expect(await door.logged("sync.interrupted", { box: peer.box })).toBeDefined();
+    const again = await rsync("--stats", ...args);
+    expect(again).toMatchObject({ code: 0, stderr: "" });
+    const literal = Number(/Literal data: ([\d,]+)/.exec(again.stdout)![1]!.replaceAll(",", ""));
+    expect(literal).toBeLessThan(2_600_000);
+    expect(await readFile(inbox(path(3)))).toEqual(await readFile(join(source, path(3))));
+    expect(await readdir(inbox(take))).not.toContain(".rsync-partial");
+  });
+
   test("revocation kills a transfer under way, and its rsync with it", async () => {
     const doomed = await pairBox(door, "Xã Thu Hồi");
     await using own = await openRelay({ log: quiet, clock: systemClock, protocol: "rsync" });
