@@ -1,4 +1,4 @@
-import { Hono } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
 import { validator } from "hono/validator";
 import { z } from "zod";
 import { BoxId, PointId, PointRole, SessionId } from "../../protocol/protocol.ts";
@@ -50,7 +50,12 @@ function parsed<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
 }
 
 /** A JSON body that fits the schema, or 400. The client is typed by what the schema takes in. */
-const body = <T extends z.ZodType>(schema: T) => validator("json", (value): z.output<T> => parsed(schema, value));
+const body = <T extends z.ZodType>(schema: T) =>
+  validator("json", (value): z.output<T> => parsed(schema, value)) as MiddlewareHandler<
+    DeskEnv,
+    string,
+    { in: { json: z.input<T> }; out: { json: z.output<T> } }
+  >;
 
 /** What is no id names nothing. */
 export function idIn<T extends z.ZodType>(schema: T, text: string): z.output<T> {

@@ -14,8 +14,6 @@ import type { Database, HubDatabase, SessionEventTable } from "../database/datab
 import type { SessionView } from "../http/views.ts";
 import { decide, pointsFault, roomNote, type SessionAct } from "./transition.ts";
 
-export type { SessionAct } from "./transition.ts";
-
 /** Boxes that were switched off for a month still learn that a session has ended. */
 const ENDED_ASSIGNED_MS = 30 * 24 * 3_600_000;
 /** States in which a session holds its rooms. */
