@@ -19,7 +19,8 @@ export interface IngestSink {
 export interface PublishSink {
   /**
    * One FLV tag of the publish's kind (AVC video or AAC audio).
-   * @param tag the whole tag with PreviousTagSize; never written to again.
+   * @param tag the whole tag with PreviousTagSize; never written to again. A view into a slab of tags, mostly behind
+   * the one before: who keeps it long copies it.
    */
   tag(timestampMs: number, tag: Buffer): void;
   close(): void;

@@ -18,17 +18,20 @@ export function roleOf(kind: LiveKind, tag: Uint8Array): TagRole {
 const MAX_GOP_MS = 10_000;
 const MAX_GOP_BYTES = 2 << 20;
 
-/** The pictures since the last key frame, so that a new viewer sees something at once. */
+/**
+ * The pictures since the last key frame, so that a new viewer sees something at once. Tags that lie behind one another
+ * in memory, as ingest makes them, are kept as one stretch: no object per picture outlives its moment.
+ */
 export class GopCache {
-  #tags: Uint8Array[] = [];
+  readonly #stretches: { memory: ArrayBufferLike; start: number; end: number }[] = [];
   #bytes = 0;
   #startMs = 0;
   /** False before the first key frame and after a group outgrew the bounds: a viewer waits for the next key frame. */
   #whole = false;
 
-  /** All pictures from a key frame on, or none. */
-  get tags(): readonly Uint8Array[] {
-    return this.#tags;
+  /** All pictures from a key frame on, or none: whole tags, several in one array. */
+  stretches(): Uint8Array[] {
+    return this.#stretches.map(({ memory, start, end }) => new Uint8Array(memory, start, end - start));
   }
 
   add(role: TagRole, timestampMs: number, tag: Uint8Array): void {
@@ -40,11 +43,13 @@ export class GopCache {
     if (!this.#whole) return;
     this.#bytes += tag.length;
     if (this.#bytes > MAX_GOP_BYTES || timestampMs - this.#startMs > MAX_GOP_MS) return this.clear();
-    this.#tags.push(tag);
+    const last = this.#stretches.at(-1);
+    if (last && last.memory === tag.buffer && last.end === tag.byteOffset) last.end += tag.length;
+    else this.#stretches.push({ memory: tag.buffer, start: tag.byteOffset, end: tag.byteOffset + tag.length });
   }
 
   clear(): void {
-    this.#tags = [];
+    this.#stretches.length = 0;
     this.#bytes = 0;
     this.#whole = false;
   }

@@ -18,7 +18,7 @@ export interface Live {
   /** Where ingest delivers. */
   readonly sink: IngestSink;
   /**
-   * Serves a browser: FLV over binary messages, the first being the FLV header, each later one a whole tag. Kept
+   * Serves a browser: FLV over binary messages, the first being the FLV header, each later one whole tags. Kept
    * waiting while nothing is published; closed with 1012 when the publish ends, with 1013 when it cannot keep up.
    */
   addViewer(socket: WebSocket, box: BoxId, kind: LiveKind): void;
@@ -219,7 +219,7 @@ class Room {
     const role = roleOf(kind, tag);
     if (role === "config") {
       if (publish.config?.equals(tag)) return;
-      publish.config = tag;
+      publish.config = Buffer.from(tag);
       publish.gop.clear();
       // Its tracks were declared with the configuration before.
       this.#stopHls();
@@ -232,11 +232,11 @@ class Room {
 
   #join(kind: LiveKind, viewer: Viewer, publish: Publish, config: Buffer | undefined): void {
     if (viewer.socket.readyState !== viewer.socket.OPEN) return;
-    const cached = publish.gop.tags;
+    const cached = publish.gop.stretches();
     viewer.queue = new ViewerQueue(cached.length > 0);
     viewer.socket.send(flvHeader({ audio: kind === "audio", video: kind === "video" }));
     if (config) viewer.socket.send(config);
-    for (const tag of cached) viewer.socket.send(tag);
+    for (const stretch of cached) viewer.socket.send(stretch);
   }
 
   #offer(kind: LiveKind, viewer: Viewer, role: ReturnType<typeof roleOf>, tag: Buffer): void {
@@ -283,8 +283,8 @@ class Room {
     });
     this.#log.info("hls.started", { video: Boolean(video), audio: Boolean(audio) });
     // The group of pictures at hand saves the first viewer the wait for a key frame.
-    for (const tag of (video && this.#publishes.video?.gop.tags) ?? [])
-      for (const each of readFlvTags(tag)) output.video(each);
+    for (const stretch of (video && this.#publishes.video?.gop.stretches()) ?? [])
+      for (const tag of readFlvTags(stretch)) output.video(tag);
     return { output, askedAtMs: this.#clock.monotonicMs() };
   }
 
