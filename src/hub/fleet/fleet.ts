@@ -15,9 +15,9 @@ import {
 import { createPairing, type Pairing } from "./pairing.ts";
 import { Registry, type Verdict } from "./registry.ts";
 
-export { AuthorityError, openAuthority, type Authority, type AuthorityOptions, type TlsIdentity } from "./authority.ts";
+export { openAuthority, type Authority, type TlsIdentity } from "./authority.ts";
 export type { AssignmentsPort, RecordsPort } from "./control.ts";
-export type { PairedBox, Pairing, PairingOutcome, PairingTarget } from "./pairing.ts";
+export type { Pairing } from "./pairing.ts";
 export type { Verdict } from "./registry.ts";
 
 /** The part of a RoomView that the fleet knows. */
