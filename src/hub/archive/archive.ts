@@ -13,8 +13,8 @@ import type { Signer } from "../../evidence/evidence.ts";
 import type { HubDatabase } from "../database/database.ts";
 import { createFinishing } from "./finishing.ts";
 import { createIntake } from "./intake.ts";
-import { createKeeping, receiptsOf, type RecordsPort } from "./keeping.ts";
-import { createQueues } from "./queues.ts";
+import { createKeeping, type RecordsPort } from "./keeping.ts";
+import { createQueues, forAll } from "./queues.ts";
 import { createRecordings, type Recordings } from "./recordings.ts";
 import { segmentKey } from "./records.ts";
 import { createSidecars } from "./sidecars.ts";
@@ -24,7 +24,7 @@ import { createWake } from "./wake.ts";
 
 export type { RecordsPort } from "./keeping.ts";
 export { STORAGE_FILE, storageText } from "./storage.ts";
-export { createWake, type Wake } from "./wake.ts";
+export { createWake } from "./wake.ts";
 
 export interface ArchiveOptions {
   db: HubDatabase;
@@ -127,10 +127,9 @@ export function createArchive(options: ArchiveOptions): Archive {
     wake.now();
   };
 
-  /** A box that has come back may have missed receipts and requests for what was refused. */
+  /** A box that has come back may have missed that something was refused. */
   const remind = async (box: BoxId, takes: readonly TakeId[]): Promise<void> => {
     if (takes.length === 0) return;
-    sendReceipts(box, await receiptsOf(db, takes));
     const refused = await db
       .selectFrom("segment")
       .select(["sessionId", "takeId", "seq"])
@@ -227,22 +226,12 @@ export function createArchive(options: ArchiveOptions): Archive {
       await checkOneFileSystem(Object.values(directories));
     });
 
-  /** One box's trouble does not hold up the others; it is thrown when all have had their turn. */
   const passAll = async (signal: AbortSignal): Promise<void> => {
-    const errors: unknown[] = [];
     const boxes = [...dirty];
     dirty.clear();
-    const worker = async () => {
-      for (let box = boxes.pop(); box !== undefined && !signal.aborted; box = boxes.pop()) {
-        try {
-          await intake.pass(box);
-        } catch (error) {
-          errors.push(error);
-        }
-      }
-    };
-    await Promise.all(Array.from({ length: PASSES_AT_ONCE }, worker));
-    if (errors.length > 0) throw errors[0];
+    await forAll(boxes, PASSES_AT_ONCE, async (box) => {
+      if (!signal.aborted) await intake.pass(box);
+    });
   };
 
   const takeIn = async (signal: AbortSignal): Promise<void> => {
@@ -271,12 +260,11 @@ export function createArchive(options: ArchiveOptions): Archive {
     for (;;) {
       const due = await finishing.due();
       if (due.length > 0) await checkArchiveIdentity(db, directories.archive);
-      for (const session of due) {
-        signal.throwIfAborted();
-        if (!(await finishing.finish(session))) continue;
+      await forAll(due, 1, async (session) => {
+        if (signal.aborted || !(await finishing.finish(session))) return;
         noteChange(session);
         viewingWake.now();
-      }
+      });
       await finishWake.within(FINISH_EVERY_MS, signal);
       signal.throwIfAborted();
     }
@@ -287,10 +275,11 @@ export function createArchive(options: ArchiveOptions): Archive {
     await removeTemporaries(directories.viewing);
     for (;;) {
       await checkArchiveIdentity(db, directories.archive);
-      for (const session of await viewing.due()) {
+      await forAll(await viewing.due(), 1, async (session) => {
+        if (signal.aborted) return;
         await viewing.make(session, signal);
         finishWake.now();
-      }
+      });
       await viewingWake.within(SCAN_EVERY_MS, signal);
       signal.throwIfAborted();
     }

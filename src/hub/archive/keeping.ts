@@ -20,7 +20,7 @@ export interface RecordsPort {
   accept(box: BoxId, message: BoxRecords): Promise<HubHave>;
   /** What the hub needs next of each of these takes. */
   have(box: BoxId, takes: readonly { session: SessionId; take: TakeId }[]): Promise<HubHave[]>;
-  /** Receipts for the box's newest takes, both stores. */
+  /** Receipts, both stores', for the takes that the box has last been told about: those it still lacks some of. */
   receipts(box: BoxId): Promise<SignedRecord[]>;
 }
 
@@ -35,9 +35,6 @@ export interface KeepingOptions {
   onAsked: (box: BoxId, takes: readonly TakeId[]) => void;
 }
 
-/** A box keeps its own ledger, so that receipts of long ago need not be told again at every connection. */
-const RECEIPT_TAKES = 50;
-
 /**
  * Keeps the chains of records.
  *
@@ -51,6 +48,7 @@ export function createKeeping(options: KeepingOptions): RecordsPort {
   const queues = createQueues();
   const keys = new Map<string, KeyObject>();
   const alarmed = new Set<string>();
+  const askedAbout = new Map<BoxId, readonly TakeId[]>();
 
   const keyOf = async (box: BoxId): Promise<KeyObject | undefined> => {
     const pem = await options.boxKey(box);
@@ -253,41 +251,28 @@ export function createKeeping(options: KeepingOptions): RecordsPort {
               .where("boxId", "=", box)
               .execute();
       const known = new Map(rows.map(({ id, nextN }) => [id, nextN]));
+      askedAbout.set(box, [...known.keys()]);
       options.onAsked(box, [...known.keys()]);
       return takes.map(({ session, take }) => ({ type: "have", session, take, nextN: known.get(take) ?? 0 }));
     },
 
     async receipts(box) {
-      const takes = await db
-        .selectFrom("take")
-        .select("id")
-        .where("boxId", "=", box)
-        .orderBy("startedAt", "desc")
-        .limit(RECEIPT_TAKES)
+      const takes = askedAbout.get(box) ?? [];
+      if (takes.length === 0) return [];
+      const rows = await db
+        .selectFrom("segment")
+        .select(["hubReceipt", "hubReceiptSignature", "provinceReceipt", "provinceReceiptSignature"])
+        .where("takeId", "in", takes)
+        .where("hubState", "=", "verified")
         .execute();
-      return receiptsOf(
-        db,
-        takes.map(({ id }) => id),
-      );
+      const receipts: SignedRecord[] = [];
+      for (const row of rows) {
+        if (row.hubReceipt && row.hubReceiptSignature)
+          receipts.push({ record: row.hubReceipt, signature: row.hubReceiptSignature });
+        if (row.provinceReceipt && row.provinceReceiptSignature)
+          receipts.push({ record: row.provinceReceipt, signature: row.provinceReceiptSignature });
+      }
+      return receipts;
     },
   };
-}
-
-/** All receipts for the segments of these takes, both stores. */
-export async function receiptsOf(db: HubDatabase, takes: readonly TakeId[]): Promise<SignedRecord[]> {
-  if (takes.length === 0) return [];
-  const rows = await db
-    .selectFrom("segment")
-    .select(["hubReceipt", "hubReceiptSignature", "provinceReceipt", "provinceReceiptSignature"])
-    .where("takeId", "in", takes)
-    .where("hubState", "=", "verified")
-    .execute();
-  const receipts: SignedRecord[] = [];
-  for (const row of rows) {
-    if (row.hubReceipt && row.hubReceiptSignature)
-      receipts.push({ record: row.hubReceipt, signature: row.hubReceiptSignature });
-    if (row.provinceReceipt && row.provinceReceiptSignature)
-      receipts.push({ record: row.provinceReceipt, signature: row.provinceReceiptSignature });
-  }
-  return receipts;
 }

@@ -35,8 +35,6 @@ import {
   type RsyncMode,
 } from "./plan.ts";
 
-export { parseTarget, ProvinceError } from "./plan.ts";
-
 export interface ProvinceOptions {
   db: HubDatabase;
   log: Log;
