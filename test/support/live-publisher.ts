@@ -21,7 +21,7 @@ const stdio = ["ignore", "ignore", "inherit"] as const;
 /** Picture with the wall clock in it (360p, 400 kbit/s unless told otherwise). */
 export async function publishPicture(url: string, size: { width?: number; height?: number } = {}): Promise<Publisher> {
   const { width = 640, height = 360 } = size;
-  const script = join(import.meta.dirname, "stamped-camera.ts");
+  const script = join(import.meta.dirname, "stamped-camera-child.ts");
   const argv = [process.execPath, script, `--url=${url}`, `--width=${width}`, `--height=${height}`];
   return publisher(await startProcess(argv, { stdio: [...stdio] }));
 }

@@ -1,6 +1,6 @@
-import { spawn } from "node:child_process";
 import { parseArgs } from "node:util";
 import { stampHeight, writeStamp } from "../../src/media/media.ts";
+import { startProcess } from "../../src/platform/platform.ts";
 
 /**
  * A camera whose frames carry the moment they were taken, with the live encoder of a box behind it: 25 frames a
@@ -21,7 +21,8 @@ const bitrate = Number(values.bitrate);
 const FRAME_RATE = 25;
 
 // prettier-ignore
-const ffmpeg = spawn("ffmpeg", [
+const ffmpeg = await startProcess([
+  "ffmpeg",
   "-hide_banner", "-loglevel", "error", "-nostats",
   "-f", "rawvideo", "-pix_fmt", "yuv420p", "-video_size", `${width}x${height}`, "-framerate", `${FRAME_RATE}`,
   "-i", "pipe:0",
@@ -30,8 +31,9 @@ const ffmpeg = spawn("ffmpeg", [
   "-b:v", `${bitrate}k`, "-maxrate", `${bitrate}k`, "-bufsize", `${Math.round(bitrate / 5)}k`,
   "-flush_packets", "1", "-f", "flv", "-flvflags", "no_duration_filesize", "-tcp_nodelay", "1", values.url!,
 ], { stdio: ["pipe", "ignore", "inherit"] });
-ffmpeg.stdin.on("error", () => {});
-ffmpeg.on("exit", () => process.exit(0));
+const film = ffmpeg.stdin!;
+film.on("error", () => {});
+void ffmpeg.exited.then(() => process.exit(0));
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => ffmpeg.kill("SIGKILL"));
 
 /** Blurred noise that wanders, so that each frame costs what a room's picture costs. */
@@ -46,7 +48,7 @@ const shoot = (n: number) => {
   frame.set(texture.subarray(shift + stampHeight(width) * width, shift + width * height), stampHeight(width) * width);
   writeStamp(frame, width, height, Date.now());
   // A reader that does not keep pace loses frames, as a camera's driver does.
-  if (ffmpeg.stdin.writableLength < frame.length * 2) ffmpeg.stdin.write(frame);
+  if (film.writableLength < frame.length * 2) film.write(frame);
   setTimeout(() => shoot(n + 1), Math.max(0, startMs + ((n + 1) * 1000) / FRAME_RATE - performance.now()));
 };
 shoot(0);
