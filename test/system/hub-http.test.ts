@@ -425,6 +425,23 @@ test("the TLS side has its own cookie, marked Secure, and speaks HTTP/2 to brows
   h2.destroy();
 });
 
+test("a viewer whose user signed out is shut out soon, and others stay", async () => {
+  const leaver = new DeskCaller(hub.url);
+  await leaver.post("/api/sign-in", { login: "admin", password: PASSWORD });
+  const [left, stays] = [leaver, desk].map(
+    ({ cookie }) =>
+      new WebSocket(`${hub.url.replace("http", "ws")}/live/box-${NOTHING}/video`, {
+        headers: { cookie, origin: hub.url },
+      }),
+  ) as [WebSocket, WebSocket];
+  const closed = once(left, "close");
+  await Promise.all([once(left, "open"), once(stays, "open")]);
+  await leaver.post("/api/sign-out");
+  expect(((await closed) as [number])[0]).toBe(1008);
+  expect(stays.readyState).toBe(WebSocket.OPEN);
+  stays.terminate();
+});
+
 describe("a hub that ends and comes back", () => {
   test("tells its viewers and readers, ends at once, and knows its users and sessions afterwards", async () => {
     const live = (await create("Buổi tiếp dài", points[2]!)).session();
