@@ -165,5 +165,5 @@ export async function openRsync(options: RsyncOptions): Promise<RsyncServer> {
     throw new RangeError(`the inbox directory's path must hold no % and no line end: ${options.inboxDirectory}`);
   const user = { uid: process.getuid!(), gid: process.getgid!() };
   await writeDurable(config, rsyncdConf(options.inboxDirectory, user, IDLE_S));
-  return new InetdRsync(options, await openSocketPairs(), config);
+  return new InetdRsync(options, await openSocketPairs(options.directory), config);
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,9 +19,8 @@ export interface SocketPairs extends AsyncDisposable {
  * Node has no socketpair(2) that a caller can hand on: its own stdio pipes are socket pairs, but standard input can
  * only be written. So a pair is made by connecting to a listener that takes one connection. 1 to 2 ms, measured.
  */
-export async function openSocketPairs(): Promise<SocketPairs> {
-  // mkdtemp makes it with mode 0700. The data directory would not do: a Unix socket's path has at most 107 bytes.
-  const directory = await mkdtemp(join(tmpdir(), "diemcau-pair-"));
+export async function openSocketPairs(parent: string): Promise<SocketPairs> {
+  const directory = await privateDirectory(parent);
   let made = 0;
   return {
     async make() {
@@ -43,6 +42,18 @@ export async function openSocketPairs(): Promise<SocketPairs> {
     },
     [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
   };
+}
+
+/** sockaddr_un holds 108 bytes with the closing zero, unix(7); a few are for the socket's number. */
+const MAX_DIRECTORY_BYTES = 95;
+
+/** A fixed place, so that a killed hub leaves nothing behind; a temporary one only where that path is too long. */
+async function privateDirectory(parent: string): Promise<string> {
+  const fixed = join(parent, "pairs");
+  if (Buffer.byteLength(fixed) > MAX_DIRECTORY_BYTES) return await mkdtemp(join(tmpdir(), "diemcau-pair-"));
+  await rm(fixed, { recursive: true, force: true });
+  await mkdir(fixed, { mode: 0o700 });
+  return fixed;
 }
 
 const listening = (server: Server, path: string): Promise<void> =>
