@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { WebSocket } from "ws";
-import { readFlvTags, type FlvTag } from "../../src/media/media.ts";
+import { FLV_SCRIPT, FLV_VIDEO, readFlvTags, type FlvTag } from "../../src/media/media.ts";
 import { systemClock } from "../../src/platform/platform.ts";
 import { amf0, COMMAND, connectCommand, handshake, header, message, publishCommand } from "../support/rtmp-client.ts";
 
@@ -59,10 +59,11 @@ const chunkSize = (): Buffer => {
 
 function sendTag(replay: Replay, tag: FlvTag): void {
   const timestampMs = tag.timestampMs + replay.loop * replay.durationMs;
+  const chunkStream = tag.type === FLV_VIDEO ? 6 : 4;
   replay.socket.cork();
-  replay.socket.write(header(tag.type, tag.body.length, tag.type === 9 ? 6 : 4, timestampMs));
+  replay.socket.write(header(tag.type, tag.body.length, chunkStream, timestampMs));
   for (let at = 0; at < tag.body.length; at += CHUNK_BYTES) {
-    if (at > 0) replay.socket.write(Buffer.of(0xc0 | (tag.type === 9 ? 6 : 4)));
+    if (at > 0) replay.socket.write(Buffer.of(0xc0 | chunkStream));
     replay.socket.write(tag.body.subarray(at, at + CHUNK_BYTES));
   }
   replay.socket.uncork();
@@ -72,7 +73,7 @@ function sendTag(replay: Replay, tag: FlvTag): void {
 const clips = new Map<string, FlvTag[]>();
 const replays: Replay[] = [];
 for (const [n, { port, name, clip }] of plan.publishes.entries()) {
-  const tags = clips.get(clip) ?? readFlvTags(readFileSync(clip)).filter(({ type }) => type !== 18);
+  const tags = clips.get(clip) ?? readFlvTags(readFileSync(clip)).filter(({ type }) => type !== FLV_SCRIPT);
   clips.set(clip, tags);
   const socket = await open(port);
   socket.resume();

@@ -253,6 +253,19 @@ describe("ingest", () => {
     }
   });
 
+  test("the ninth connection of a box is refused, and there is room again when one ends", async () => {
+    await using bed = await startIngestBed();
+    const open = [];
+    for (let n = 0; n < 8; n++) open.push(await send(bed.rtmpPort, handshake()));
+    await until("all are open", () => bed.sockets.size === 8);
+    await closed(await send(bed.rtmpPort, handshake()));
+    expect(bed.refusals()).toEqual(["tooManyConnections"]);
+    open[0]!.destroy();
+    await until("one is gone", () => bed.sockets.size === 7);
+    await send(bed.rtmpPort, published());
+    await until("published", () => bed.live.publishing(BOX).length === 1);
+  });
+
   test("two ingests share nothing: a publish at one is unknown to the other", async () => {
     await using one = await startIngestBed();
     await using other = await startIngestBed();

@@ -40,9 +40,12 @@ const IDLE_LOOK_MS = 5_000;
 const IDLE_LOOKS = 2;
 /** Answers to a publisher are a few hundred bytes; who does not read them floods us with questions. */
 const MAX_UNREAD_BYTES = 64 << 10;
+/** A box publishes twice; more than this at once is a fault that must not take the hub's memory. */
+const MAX_CONNECTIONS = 8;
 
 type Refusal =
   | RtmpRefusal
+  | "tooManyConnections"
   | "wrongApp"
   | "wrongName"
   | "wrongBox"
@@ -71,6 +74,13 @@ export function createIngest(options: { log: Log; clock: Clock; sink: IngestSink
     accept(socket, box) {
       const siblings = connections.get(box) ?? new Set();
       connections.set(box, siblings);
+      if (siblings.size >= MAX_CONNECTIONS) {
+        const reason: Refusal = "tooManyConnections";
+        options.log.warn("ingest.refused", { box, reason, detail: `${siblings.size} are open` });
+        socket.on("error", () => {});
+        socket.destroy();
+        return;
+      }
       const connection = new Connection(socket, box, siblings, options, () => {
         siblings.delete(connection);
         if (siblings.size === 0 && connections.get(box) === siblings) connections.delete(box);
