@@ -14,6 +14,7 @@ import {
   writeDurable,
   type Log,
 } from "../platform/platform.ts";
+import type { PointId } from "../protocol/protocol.ts";
 import { createAccounts } from "./accounts/accounts.ts";
 import { createArchive } from "./archive/archive.ts";
 import { ConfigError, readHubConfig, type HubConfig } from "./config.ts";
@@ -118,9 +119,11 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
           onCopied: (copy) => archive.noteCopied(copy),
         });
 
+  // Rooms that this life of the hub has never seen: the fleet tells of their return as of any other change.
+  const missing = new Set<PointId>();
   const noteMissing = async () => {
     const there = new Set((await fleet.rooms()).filter((room) => room.connected).map((room) => room.point.id));
-    await reception.noteRooms((point) => there.has(point));
+    for (const point of await reception.noteRooms((point) => there.has(point))) missing.add(point);
   };
   reception.onChange((session) => {
     fleet.broadcastAssignments();
@@ -129,7 +132,10 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
     noteMissing().catch(swallow("noteMissing"));
   });
   fleet.onLink((point, change) => void reception.noteRoom(point, change).catch(swallow("noteRoom")));
-  fleet.onChange(() => desk.roomsChanged());
+  fleet.onChange((point) => {
+    desk.roomsChanged();
+    if (missing.delete(point)) noteMissing().catch(swallow("noteMissing"));
+  });
   live.onChange(() => desk.roomsChanged());
   fleet.pairing.onWaiting(() => desk.waitingBoxesChanged());
   archive.onChange((session) => {

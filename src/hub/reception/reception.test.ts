@@ -167,9 +167,9 @@ test("running rooms are those of live and paused sessions", async () => {
 
 test("rooms that are missing when a session starts are noted, and those that are there are not", async () => {
   const { id } = await create("Buổi 1", points[0]!, points[1]!);
-  await reception.noteRooms(() => false);
+  expect(await reception.noteRooms(() => false)).toEqual([]);
   await reception.start(id, "Lan");
-  await reception.noteRooms((point) => point === points[0]);
+  expect(await reception.noteRooms((point) => point === points[0])).toEqual([points[1]]);
   await reception.noteRooms((point) => point === points[0]);
   expect((await reception.session(id))?.events.slice(2)).toMatchObject([{ kind: "roomLost", point: { name: "Sở A" } }]);
 });

@@ -49,8 +49,11 @@ export interface Reception {
   forBox(box: BoxId): Promise<HubAssignment>;
   /** Notes in the running session of this point that its room went or came back; nothing where none runs. */
   noteRoom(point: PointId, kind: "roomLost" | "roomBack"): Promise<void>;
-  /** Notes of every room in a running session whether it is there: at a start some are missing already. */
-  noteRooms(isThere: (point: PointId) => boolean): Promise<void>;
+  /**
+   * Notes of every room in a running session whether it is there: at a start some are missing already.
+   * @returns the missing ones
+   */
+  noteRooms(isThere: (point: PointId) => boolean): Promise<PointId[]>;
   onChange(listener: (session: SessionId) => void): () => void;
 }
 
@@ -154,7 +157,9 @@ export function createReception({ db, clock, log }: { db: HubDatabase; clock: Cl
     running,
     noteRoom,
     async noteRooms(isThere) {
-      for (const { point } of await running()) await noteRoom(point, isThere(point) ? "roomBack" : "roomLost");
+      const points = (await running()).map((room) => room.point);
+      for (const point of points) await noteRoom(point, isThere(point) ? "roomBack" : "roomLost");
+      return points.filter((point) => !isThere(point));
     },
     async create(plan, actor) {
       const fault = pointsFault(plan.points);
