@@ -157,8 +157,8 @@ describe("line", () => {
   });
 
   test("after a cut of the line the box is back within a second, and its relay has let go of the dead connection", async () => {
-    const identity = await pairedBox();
-    const port = Number(/:(\d+)\//.exec(box.uplink.liveUrl(identity.box, "video", "abcdefgh"))![1]);
+    await pairedBox();
+    const port = Number(/:(\d+)\//.exec(box.uplink.liveUrl("video", "abcdefgh"))![1]);
     const publisher = connect(port, "127.0.0.1");
     publisher.write("before");
     await until("the hub has the publisher", () => hub.rtmp.length === 1);
@@ -176,15 +176,18 @@ describe("line", () => {
   });
 
   test("the live address stays the same when the agent starts again", async () => {
-    const identity = await pairedBox();
-    const before = box.uplink.liveUrl(identity.box, "audio", "abcdefgh");
+    await pairedBox();
+    const before = box.uplink.liveUrl("audio", "abcdefgh");
     await box.restart();
-    expect(box.uplink.liveUrl(identity.box, "audio", "abcdefgh")).toBe(before);
+    expect(box.uplink.liveUrl("audio", "abcdefgh")).toBe(before);
     await connected();
   });
 
   test("an unpaired box's relay closes what comes", async () => {
-    const url = box.uplink.liveUrl("box-aaaaaaaaaaaaaaaa" as BoxIdentity["box"], "video", "abcdefgh");
+    await pairBox(box, hub, "Xã A");
+    const url = box.uplink.liveUrl("video", "abcdefgh");
+    box.setIdentity(null);
+    expect(() => box.uplink.liveUrl("video", "abcdefgh")).toThrow("unpaired");
     const socket = connect(Number(/:(\d+)\//.exec(url)![1]), "127.0.0.1");
     socket.on("error", () => {});
     await once(socket, "close");

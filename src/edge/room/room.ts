@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
 import { serve, type ServerType } from "@hono/node-server";
@@ -115,7 +116,8 @@ export async function openRoom(options: RoomOptions): Promise<Room> {
       "cache-control": "no-store",
     });
   });
-  app.get("*", serveStatic({ root: options.ui }));
+  if (existsSync(options.ui)) app.get("*", serveStatic({ root: options.ui }));
+  else log.warn("room.notBuilt", { folder: options.ui });
   app.notFound((c) => (c.req.path === "/" ? c.text(NOT_BUILT, 503) : c.text("no such page\n", 404)));
   app.onError((error, c) => {
     log.error("room.failed", { path: c.req.path, cause: causeOf(error) });

@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { join } from "node:path";
-import { causeOf, type Clock, type Log } from "../../platform/platform.ts";
+import { causeOf, runForever, type Clock, type Log } from "../../platform/platform.ts";
 import {
   liveStreamName,
   RTMP_APP,
@@ -60,8 +60,8 @@ export interface UplinkOptions {
 }
 
 export interface Uplink extends AsyncDisposable {
-  /** Where ffmpeg publishes; the same after a restart of the agent. */
-  liveUrl(box: BoxId, kind: LiveKind, run: string): string;
+  /** Where ffmpeg publishes; the same after a restart of the agent. Throws while unpaired: nobody takes it then. */
+  liveUrl(kind: LiveKind, run: string): string;
   /** Null: unpaired; every connection of the former identity is destroyed. */
   setIdentity(identity: UplinkIdentity | null): void;
   connected(): boolean;
@@ -151,7 +151,9 @@ class LiveUplink implements Uplink {
     });
   }
 
-  liveUrl(box: BoxId, kind: LiveKind, run: string): string {
+  liveUrl(kind: LiveKind, run: string): string {
+    if (!this.identity) throw new Error("an unpaired box publishes nothing");
+    const { box } = this.identity;
     return `rtmp://127.0.0.1:${this.rtmp.port}/${RTMP_APP}/${liveStreamName({ box, kind, run })}`;
   }
 
@@ -209,7 +211,11 @@ class LiveUplink implements Uplink {
       this.pump();
       this.sync.nudge();
     });
-    await Promise.all([this.sync.run(signal), this.runPump(signal), this.runControl(signal)]);
+    const { log, clock } = this.options;
+    const syncing = runForever({ name: "sync", clock, log, baseMs: 1_000, capMs: 30_000 }, signal, (signal) =>
+      this.sync.run(signal),
+    );
+    await Promise.all([syncing, this.runPump(signal), this.runControl(signal)]);
     await this.handled;
     await this.pumping;
   }

@@ -1,0 +1,234 @@
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { createSigner } from "../evidence/evidence.ts";
+import { causeOf, isoUtc, makeDirectory, runForever, type Clock, type Log } from "../platform/platform.ts";
+import type { Health, RoomPairing } from "../protocol/protocol.ts";
+import { readEdgeConfig, type EdgeConfig } from "./config.ts";
+import { loadIdentity, pair, type BoxIdentity } from "./identity/identity.ts";
+import { openRecorder } from "./recording/recording.ts";
+import { currentSession, openEdgeState, recordingGoal } from "./state.ts";
+import { createHubPairing, openUplink } from "./uplink/uplink.ts";
+
+/** sysexits.h EX_TEMPFAIL: start again, the configuration has changed. */
+const EXIT_RECONFIGURED = 75;
+const PAIR_AGAIN_MS = 5_000;
+
+export interface Surroundings {
+  log: Log;
+  clock: Clock;
+  /** Aborted by the first SIGTERM. */
+  stopped: AbortSignal;
+  configFile: string;
+}
+
+/**
+ * Puts the agent together, runs it until it is stopped or its configuration has changed, and gives its exit code.
+ *
+ * INVARIANTS
+ * - The recorder runs before anything else is imported or any connection is opened, and stops last.
+ * - What the recorder does follows from identity and cached schedule alone (`follow`), never from a connection.
+ */
+export async function runAgent(config: EdgeConfig, { log, clock, stopped, configFile }: Surroundings): Promise<number> {
+  const { dataDirectory, runDirectory } = config;
+  const agentVersion = readVersion();
+  const recordingsDirectory = join(dataDirectory, "recordings");
+  const identityDirectory = join(dataDirectory, "identity");
+  await makeDirectory(recordingsDirectory);
+  await makeDirectory(runDirectory);
+  const ending = new AbortController();
+  stopped.addEventListener("abort", () => ending.abort(stopped.reason));
+  if (stopped.aborted) ending.abort(stopped.reason);
+
+  const state = await openEdgeState(dataDirectory, log, clock);
+  let identity = await loadIdentity(identityDirectory);
+  const inSession = () => currentSession(state.assignment())?.state === "live";
+  const listeners: (() => void)[] = [];
+  const changed = () => listeners.forEach((listener) => listener());
+
+  await using uplink = await openUplink({
+    log,
+    clock,
+    hub: config.hub,
+    runDirectory,
+    recordingsDirectory,
+    agentVersion,
+    state,
+    limitKibPerS: () => (config.sync.limitKibPerS > 0 && inSession() ? config.sync.limitKibPerS : undefined),
+    onChange: changed,
+  });
+  const recorder = await openRecorder({
+    clock,
+    log,
+    config: config.capture,
+    dataDirectory,
+    runDirectory,
+    liveUrl: (kind, run) => uplink.liveUrl(kind, run),
+    hubOffset: () => uplink.hubOffset(),
+    agentVersion,
+  });
+  const follow = () => {
+    const goal = recordingGoal(state.assignment(), isoUtc(clock.wallMs()));
+    recorder.setSession(goal.session, goal.why);
+    if (goal.session === null) uplink.syncNow();
+  };
+  const assume = (next: BoxIdentity | null) => {
+    identity = next;
+    uplink.setIdentity(next);
+    recorder.setIdentity(next && { box: next.box, point: next.point.id, signer: createSigner(next.keyPem) });
+  };
+  assume(identity);
+  follow();
+  const recording = recorder.run(ending.signal);
+  const startedMs = Math.round(clock.wallMs() - performance.timeOrigin);
+  log.info("agent.recording", { afterMs: startedMs, agentVersion, box: identity?.box });
+
+  listeners.push(follow);
+  const around = new AbortController();
+  /** What fails beside the recording is written down and leaves the recording alone. */
+  const beside = (part: string, work: Promise<void>) =>
+    work.catch((error: unknown) => log.error("agent.partFailed", { part, cause: causeOf(error) }));
+  const sending = beside("uplink", uplink.run(recorder, around.signal));
+  const pairing = keepPaired();
+  listeners.push(pairing.look);
+  pairing.look();
+  const showing = beside("room", showRoom(around.signal));
+  const watching = beside("configuration", watchConfiguration(around.signal));
+
+  await recording;
+  // The last records of the take have been written; those that the open channel takes go now, the rest next time.
+  around.abort(new Error("the agent ends"));
+  await Promise.all([sending, showing, watching]);
+  const exitCode = stopped.aborted ? 0 : EXIT_RECONFIGURED;
+  log.info("agent.ended", { exitCode });
+  return exitCode;
+
+  /** Shows a code while there is no identity, or while the hub does not take the one there is. */
+  function keepPaired() {
+    let underWay: AbortController | undefined;
+    let shown: RoomPairing = identity ? { state: "paired" } : { state: "connecting" };
+    const show = (next: RoomPairing) => {
+      shown = next;
+      changed();
+    };
+    const pairOnce = async (stop: AbortSignal) => {
+      try {
+        const next = await pair(
+          {
+            log,
+            clock,
+            hub: createHubPairing(config.hub),
+            caSha256: config.hub.caSha256,
+            directory: identityDirectory,
+            agentVersion,
+            description: hostname(),
+            revoked: identity !== null,
+            onState: show,
+          },
+          stop,
+        );
+        // Its revisions and sessions belong to the identity of before.
+        await state.forgetAssignment();
+        recorder.setSession(null, "sessionEnded");
+        assume(next);
+      } catch (error) {
+        if (!stop.aborted) log.error("pairing.failed", { cause: causeOf(error) });
+        await clock.sleep(PAIR_AGAIN_MS, stop).catch(() => {});
+      }
+      underWay = undefined;
+      show(identity ? { state: "paired" } : { state: "connecting" });
+    };
+    return {
+      shown: () => shown,
+      look: () => {
+        const needed = identity === null || uplink.refused();
+        if (needed && !underWay && !ending.signal.aborted) {
+          underWay = new AbortController();
+          void pairOnce(AbortSignal.any([underWay.signal, ending.signal]));
+        } else if (!needed) underWay?.abort(new Error("the hub takes this box again"));
+      },
+    };
+  }
+
+  /** Health for the hub and the page for the TV. A page that cannot be served is tried again, and stops nothing. */
+  async function showRoom(signal: AbortSignal): Promise<void> {
+    const [{ openRoom, roomState, ownAddresses }, { Machine, reportHealth }] = await Promise.all([
+      import("./room/room.ts"),
+      import("./health/health.ts"),
+    ]);
+    const { host } = config.hub;
+    let latest: Health | null = null;
+    const compose = (machine: Awaited<ReturnType<InstanceType<typeof Machine>["measure"]>>): Health => {
+      const facts = recorder.facts();
+      const { segments, bytes } = uplink.unsynced();
+      const recording = { ...facts.recording, unsyncedSegments: segments, unsyncedBytes: bytes };
+      return { ...machine, ...facts, agentVersion, link: uplink.link(), recording };
+    };
+    const serving = runForever({ name: "room", clock, log, baseMs: 1_000, capMs: 10_000 }, signal, async (signal) => {
+      await using room = await openRoom({
+        log,
+        clock,
+        port: config.room.port,
+        ui: config.room.ui,
+        ownPicture: () => recorder.ownPicture(),
+        state: () =>
+          roomState({
+            nowUtc: isoUtc(clock.wallMs()),
+            pairing: pairing.shown(),
+            identity,
+            assignment: state.assignment(),
+            connected: uplink.connected(),
+            health: latest,
+            unsynced: uplink.unsynced(),
+            hubAddress: `${host.includes(":") ? `[${host}]` : host}:${config.hub.port}`,
+            addresses: ownAddresses(),
+            agentVersion,
+          }),
+      });
+      listeners.push(() => room.changed());
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    });
+    await reportHealth(
+      {
+        log,
+        clock,
+        machine: new Machine(clock, dataDirectory),
+        compose,
+        mustRecord: inSession,
+        connected: () => uplink.connected(),
+        send: (health) => uplink.sendHealth(health),
+        onLook: (health) => (latest = health),
+      },
+      signal,
+    );
+    await serving;
+  }
+
+  /** A changed configuration takes effect by an orderly end and a new start, and never in mid-session. */
+  async function watchConfiguration(signal: AbortSignal): Promise<void> {
+    const { watch } = await import("chokidar");
+    const watcher = watch(configFile, { ignoreInitial: true });
+    let isChanged = false;
+    const look = () => {
+      if (!isChanged || inSession()) return;
+      log.info("config.changed");
+      ending.abort(new Error("the configuration has changed"));
+    };
+    const read = async () => {
+      try {
+        isChanged = JSON.stringify(await readEdgeConfig(configFile)) !== JSON.stringify(config);
+        look();
+      } catch (error) {
+        log.error("config.refused", { cause: causeOf(error) });
+      }
+    };
+    watcher.on("all", () => void read());
+    listeners.push(look);
+    if (!signal.aborted)
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    await watcher.close();
+  }
+}
+
+const readVersion = (): string =>
+  (JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }).version;
