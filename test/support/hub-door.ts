@@ -312,7 +312,7 @@ export const tlsOptions = (
 });
 
 /** A connection of this box; rejects where the hub does not let the handshake end. */
-export async function dial(door: HubDoor, peer: PairedPeer, protocol: EdgeProtocol): Promise<TLSSocket> {
+export async function dial(door: Pick<HubDoor, "port">, peer: PairedPeer, protocol: EdgeProtocol): Promise<TLSSocket> {
   const socket = connect(tlsOptions(door, peer, ALPN[protocol]));
   await once(socket, "secureConnect");
   socket.on("error", () => {});
@@ -328,7 +328,7 @@ export interface ControlPeer {
   got<T extends HubMessage["type"]>(type: T): Promise<Extract<HubMessage, { type: T }>>;
 }
 
-export async function openControlPeer(door: HubDoor, peer: PairedPeer): Promise<ControlPeer> {
+export async function openControlPeer(door: Pick<HubDoor, "port">, peer: PairedPeer): Promise<ControlPeer> {
   const socket = await dial(door, peer, "http");
   const ws = new WebSocket(`ws://${HUB_TLS_NAME}${CONTROL_PATH}`, { createConnection: () => socket });
   const received: HubMessage[] = [];
