@@ -56,7 +56,9 @@ export async function boxRecords(recordings: string, session: SessionId): Promis
   const records = await Promise.all(
     takes.map(async (take) => {
       const text = await readFile(join(recordings, session, take, "records.jsonl"), "utf8");
-      return completeLines(text).map((line) => EvidenceRecord.parse(JSON.parse((JSON.parse(line) as SignedRecord).record)));
+      return completeLines(text).map((line) =>
+        EvidenceRecord.parse(JSON.parse((JSON.parse(line) as SignedRecord).record)),
+      );
     }),
   );
   return records.flat();

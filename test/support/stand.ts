@@ -1,9 +1,11 @@
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BoxId, PointId, RoomState } from "../../src/protocol/protocol.ts";
+import { runChecked } from "../../src/platform/platform.ts";
 import { layCable, type Cable } from "./cable.ts";
 import { DeskClient } from "./desk-client.ts";
 import { freePort } from "./free-port.ts";
+import type { Namespace } from "./namespace.ts";
 import { startProvince, type ProvinceDaemon } from "./province-daemon.ts";
 import { supervise, type Supervised } from "./supervised.ts";
 import { until } from "./until.ts";
@@ -38,6 +40,8 @@ export interface RoomProcess {
   readonly logFile: string;
   /** The line to the hub, where this room has one that can be cut. */
   readonly cable: Cable | undefined;
+  /** The host that the room runs on, where that is not this one. */
+  readonly namespace: Namespace | undefined;
   /** Known once paired. */
   box: BoxId;
   point: PointId;
@@ -45,14 +49,16 @@ export interface RoomProcess {
 
 export interface StandOptions {
   directory: string;
-  rooms: { name: string; cable?: boolean; capture?: unknown }[];
+  /** Where the hub's port listens; 127.0.0.1 unless rooms live in namespaces. */
+  hubHost?: string;
+  rooms: { name: string; cable?: boolean; namespace?: Namespace; capture?: unknown }[];
   say?: (line: string) => void;
 }
 
 const root = join(import.meta.dirname, "../..");
 export const ADMINISTRATOR = "admin";
 
-async function startHub(directory: string, province: string): Promise<HubProcess> {
+async function startHub(directory: string, host: string, province: string): Promise<HubProcess> {
   const dataDirectory = join(directory, "data");
   await mkdir(dataDirectory, { recursive: true });
   const [tlsPort, loopbackPort] = [await freePort(), await freePort()];
@@ -61,14 +67,16 @@ async function startHub(directory: string, province: string): Promise<HubProcess
     config,
     JSON.stringify({
       dataDirectory,
-      listen: { host: "127.0.0.1", port: tlsPort },
+      listen: { host, port: tlsPort },
       loopback: { port: loopbackPort },
       hostNames: ["localhost", "127.0.0.1"],
       province: { target: province },
     }),
   );
   const logFile = join(directory, "hub.log");
-  const process = await supervise([globalThis.process.execPath, join(root, "src/hub/main.ts"), "--config", config], { logFile });
+  const process = await supervise([globalThis.process.execPath, join(root, "src/hub/main.ts"), "--config", config], {
+    logFile,
+  });
   return { process, url: `http://127.0.0.1:${loopbackPort}`, tlsPort, dataDirectory, logFile };
 }
 
@@ -89,13 +97,16 @@ async function startRoom(
     JSON.stringify({
       dataDirectory,
       runDirectory,
-      hub: { host: "127.0.0.1", port: cable?.port ?? hubPort },
+      hub: { host: options.namespace?.hostAddress ?? "127.0.0.1", port: cable?.port ?? hubPort },
       capture: options.capture ?? { source: { kind: "virtual", label: options.name } },
       room: { port: roomPort },
     }),
   );
   const logFile = join(directory, "box.log");
-  const process = await supervise([globalThis.process.execPath, join(root, "src/edge/main.ts"), "--config", config], { logFile });
+  const process = await supervise(
+    [...(options.namespace?.enter ?? []), globalThis.process.execPath, join(root, "src/edge/main.ts"), "--config", config],
+    { logFile },
+  );
   return {
     name: options.name,
     process,
@@ -104,13 +115,20 @@ async function startRoom(
     roomUrl: `http://127.0.0.1:${roomPort}`,
     logFile,
     cable,
+    namespace: options.namespace,
     box: "" as BoxId,
     point: "" as PointId,
   };
 }
 
-const roomState = async (room: RoomProcess): Promise<RoomState> =>
-  (await (await fetch(`${room.roomUrl}/api/room`, { signal: AbortSignal.timeout(5_000) })).json()) as RoomState;
+/** What the room's own screen shows. */
+async function roomState(room: RoomProcess): Promise<RoomState> {
+  const url = `${room.roomUrl}/api/room`;
+  if (!room.namespace) return (await (await fetch(url, { signal: AbortSignal.timeout(5_000) })).json()) as RoomState;
+  const ask = "process.stdout.write(await (await fetch(process.argv[1])).text())";
+  const { stdout } = await runChecked([...room.namespace.enter, process.execPath, "--input-type=module", "-e", ask, url]);
+  return JSON.parse(stdout) as RoomState;
+}
 
 /** Reads the code from the room's screen and types it at the desk, as two people on the telephone do. */
 async function pair(room: RoomProcess, desk: DeskClient): Promise<void> {
@@ -134,7 +152,7 @@ export async function raiseStand(options: StandOptions): Promise<Stand> {
   const stack = new AsyncDisposableStack();
   try {
     const province = stack.use(await startProvince(join(directory, "province")));
-    const hub = await startHub(join(directory, "hub"), province.target);
+    const hub = await startHub(join(directory, "hub"), options.hubHost ?? "127.0.0.1", province.target);
     stack.defer(async () => void (await hub.process.stop()));
     const oneTime = await until(
       `the hub prints its one-time password (${hub.logFile})`,
@@ -165,7 +183,9 @@ export async function raiseStand(options: StandOptions): Promise<Stand> {
       "every room is connected and live",
       async () => {
         const views = await desk.rooms();
-        return rooms.every((room) => views.some((view) => view.box === room.box && view.connected && view.live.length === 2));
+        return rooms.every((room) =>
+          views.some((view) => view.box === room.box && view.connected && view.live.length === 2),
+        );
       },
       { withinMs: 60_000, everyMs: 100 },
     );
