@@ -28,7 +28,7 @@ const schemasOnDemand = (): Plugin => ({
 });
 
 /** The desk is served by the hub, the room screen by the box: each is a whole folder of its own, from its own root. */
-const screen = (name: "desk" | "room"): InlineConfig => ({
+export const screen = (name: "desk" | "room"): InlineConfig => ({
   configFile: false,
   root: at(name),
   base: "/",

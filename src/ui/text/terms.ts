@@ -1,4 +1,4 @@
-import type { GapCause, Lamp, LiveKind, PointRole, SessionState, Trouble } from "../../protocol/protocol.ts";
+import type { GapCause, Lamp, PointRole, SessionState, Trouble } from "../../protocol/protocol.ts";
 
 /** Words that the desk and the room screen share, so that both places speak of one thing by one name. */
 
@@ -121,7 +121,5 @@ export const GAP_CAUSES: Record<GapCause, string> = {
   segmentDamaged: "Đoạn ghi bị hỏng",
   unknown: "Chưa rõ nguyên nhân",
 };
-
-export const LIVE_KINDS: Record<LiveKind, string> = { video: "hình", audio: "tiếng" };
 
 export const RECORDING_SIGN = "ĐANG GHI ÂM, GHI HÌNH";
