@@ -8,7 +8,7 @@ import { runChecked, startProcess, systemClock, type Child } from "../../src/pla
 import { liveStreamName, makeId, type BoxId, type LiveKind } from "../../src/protocol/protocol.ts";
 import { freePort } from "../support/free-port.ts";
 import { until } from "../support/until.ts";
-import type { LoadPlan, LoadReport } from "./ingest-load.ts";
+import type { LoadPlan, LoadReport } from "../support/ingest-load-child.ts";
 import { atMost, machineNow, median, round, type Bench } from "./report.ts";
 
 const STREAMS = [20, 50];
@@ -125,9 +125,12 @@ async function makeClips(directory: string): Promise<Record<LiveKind, string>> {
 }
 
 async function startOurs(boxes: readonly BoxId[]): Promise<Server> {
-  const child = await startProcess([process.execPath, join(import.meta.dirname, "ingest-server.ts"), ...boxes], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = await startProcess(
+    [process.execPath, join(import.meta.dirname, "../support/ingest-hub-child.ts"), ...boxes],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   const [line] = (await once(createInterface(child.stdout!), "line")) as [string];
   const { rtmpPorts, webPort } = JSON.parse(line) as { rtmpPorts: Record<BoxId, number>; webPort: number };
   return {
@@ -197,7 +200,7 @@ async function measure(
 ): Promise<Sample> {
   const plan = server.plan(boxes, viewers, clips);
   const load = await startProcess(
-    [process.execPath, join(import.meta.dirname, "ingest-load.ts"), JSON.stringify(plan)],
+    [process.execPath, join(import.meta.dirname, "../support/ingest-load-child.ts"), JSON.stringify(plan)],
     {
       stdio: ["ignore", "pipe", "inherit"],
     },

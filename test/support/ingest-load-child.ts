@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 import { WebSocket } from "ws";
 import { FLV_SCRIPT, FLV_VIDEO, readFlvTags, type FlvTag } from "../../src/media/media.ts";
 import { systemClock } from "../../src/platform/platform.ts";
-import { amf0, COMMAND, connectCommand, handshake, header, message, publishCommand } from "../support/rtmp-client.ts";
+import { amf0, COMMAND, connectCommand, handshake, header, message, publishCommand } from "./rtmp-client.ts";
 
 /** What one load process does; its only argument, as JSON. */
 export interface LoadPlan {
