@@ -1,5 +1,5 @@
 import { spawn, type StdioOptions } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import type { Duplex, Readable, Writable } from "node:stream";
 import { systemClock } from "./clock.ts";
 
@@ -201,4 +201,21 @@ export function adoptProcess(identity: string): AdoptedProcess | undefined {
       return result.how;
     },
   };
+}
+
+/**
+ * Running processes that have `text` in one of their arguments, with their argument vectors (proc(5), cmdline). For a
+ * text that nobody else could have: a folder with a random name.
+ */
+export function processesWith(text: string): { pid: number; argv: string[] }[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        const argv = readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0");
+        return argv.some((argument) => argument.includes(text)) ? [{ pid: Number(name), argv }] : [];
+      } catch {
+        return [];
+      }
+    });
 }
