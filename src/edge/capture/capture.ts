@@ -1,0 +1,217 @@
+import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import {
+  ProcessError,
+  processesWith,
+  processIdentity,
+  randomId,
+  runChecked,
+  runProcess,
+  startProcess,
+  type Clock,
+  type Log,
+} from "../../platform/platform.ts";
+import { makeId, type LiveKind } from "../../protocol/protocol.ts";
+import { qualityFor, type CaptureConfig, type Quality } from "./config.ts";
+import { listDevices } from "./devices.ts";
+import { planEncoder, runPaths, type Source } from "./plan.ts";
+import { adoptPid, EncoderRun, openLog, RunMemory, type RunGoal } from "./run.ts";
+import { chooseSource, parseFileFacts, sameSource } from "./source.ts";
+import { seedOf } from "./virtual-scene.ts";
+import type { VirtualRoomOptions } from "./virtual-room.ts";
+
+export { CaptureConfig } from "./config.ts";
+export type { Quality } from "./config.ts";
+export { SEGMENT_LIST, SOUND_RATE } from "./plan.ts";
+export type { EncoderRun, RunGoal, RunTrouble } from "./run.ts";
+
+export class CaptureError extends Error {
+  override readonly name = "CaptureError";
+  readonly code: "noFfmpeg" | "diedAtStart";
+  constructor(code: CaptureError["code"], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+export interface CaptureOptions {
+  clock: Clock;
+  log: Log;
+  config: CaptureConfig;
+  /** In tmpfs; survives the agent, not the boot. */
+  runDirectory: string;
+  liveUrl: (kind: LiveKind, run: string) => string;
+}
+
+/** The running encoder's memory, one at a time. */
+const MEMORY = "current.json";
+const ROOM_MAIN = join(import.meta.dirname, "virtual-room-main.ts");
+
+/**
+ * Starts encoders and finds running ones again. INVARIANTS: an encoder's memory is on disk before the encoder runs, and
+ * each of its processes carries the run's folder in its arguments, so that none can be lost sight of; at most one run
+ * lives at a time, since devices cannot be opened twice.
+ */
+export class Capture {
+  readonly quality: Quality;
+  readonly ownPicture: string;
+  private readonly options: CaptureOptions;
+  private readonly home: string;
+  private program: string | undefined;
+
+  constructor(options: CaptureOptions) {
+    this.options = options;
+    this.quality = qualityFor(options.config, availableParallelism());
+    this.home = join(options.runDirectory, "encoder");
+    this.ownPicture = join(options.runDirectory, "own.jpg");
+  }
+
+  /** The run that an earlier life of the agent started, if it lives. Whatever else it left running is killed. */
+  async adopt(): Promise<EncoderRun | undefined> {
+    const memory = await this.readMemory();
+    const found = processesWith(`${this.home}/`);
+    const own = memory ? found.filter(({ argv }) => argv.some((a) => a.includes(this.folder(memory.token)))) : [];
+    const isRoom = ({ argv }: { argv: string[] }) => argv.includes(ROOM_MAIN);
+    const adopt = (process: { pid: number } | undefined) => process && adoptPid(process.pid, processIdentity);
+    const ffmpeg = memory && adopt(own.find((p) => !isRoom(p) && p.argv[0] === memory.ffmpeg));
+    const room = adopt(own.find(isRoom));
+    for (const { pid } of found) {
+      if (ffmpeg && (pid === ffmpeg.pid || pid === room?.pid)) continue;
+      const leftover = adoptPid(pid, processIdentity);
+      this.options.log.warn("capture.leftover", { pid });
+      leftover?.kill("SIGKILL");
+      await leftover?.exited;
+    }
+    if (!memory || !ffmpeg) return undefined;
+    this.options.log.info("capture.adopted", { run: memory.token, goal: memory.goal.kind, pid: ffmpeg.pid });
+    const directory = this.folder(memory.token);
+    return new EncoderRun({ memory, directory, clock: this.options.clock, ffmpeg, room, adopted: true });
+  }
+
+  /** Chooses among what is plugged in now. */
+  async choose(): Promise<Source> {
+    const { source } = this.options.config;
+    const none = { cameras: [], microphones: [] };
+    return chooseSource(source, this.quality, {
+      devices: source.kind === "auto" || source.kind === "devices" ? await listDevices() : none,
+      file: source.kind === "file" ? await this.askFile(source.path) : { picture: false, sound: false },
+    });
+  }
+
+  /** Something is missing that another look might find. */
+  async better(run: EncoderRun): Promise<boolean> {
+    const { source } = run.memory;
+    if (source.picture.kind !== "slate" && source.sound.kind !== "silence") return false;
+    return !sameSource(await this.choose(), source);
+  }
+
+  async start(goal: RunGoal, source: Source): Promise<EncoderRun> {
+    const { clock, liveUrl, log } = this.options;
+    const token = makeId("take", randomId()).slice(-8);
+    const directory = this.folder(token);
+    const [ffmpeg] = await Promise.all([this.ffmpeg(), this.freshFolder(token)]);
+    const paths = runPaths(directory);
+    const argv = planEncoder({
+      ffmpeg,
+      source,
+      quality: this.quality,
+      paths,
+      recordTo: goal.kind === "record" ? goal.directory : null,
+      liveUrl:
+        goal.kind === "preview" && !goal.live
+          ? null
+          : { video: liveUrl("video", token), audio: liveUrl("audio", token) },
+      ownPicture: this.ownPicture,
+    });
+    const memory: RunMemory = { token, goal, source, plannedWallMs: clock.wallMs(), ffmpeg };
+    await this.writeMemory(memory);
+    const virtual = source.picture.kind === "virtual";
+    if (virtual) await runChecked(["mkfifo", "-m", "600", paths.videoFifo, paths.audioFifo]);
+    const complaints = await openLog(directory);
+    try {
+      const stdio = ["ignore", complaints.fd, complaints.fd] as const;
+      const launch = (argv: string[]) => startProcess(argv, { detached: true, stdio: [...stdio] });
+      const [encoder, room] = await Promise.all([
+        launch(argv),
+        virtual ? launch([process.execPath, ROOM_MAIN, JSON.stringify(this.roomOptions(directory))]) : undefined,
+      ]);
+      const adopted = adoptPid(encoder.pid, processIdentity);
+      if (!adopted) throw new CaptureError("diedAtStart", "the encoder ended at once");
+      log.info("capture.started", { run: token, goal: goal.kind, source: source.words, pid: encoder.pid });
+      return new EncoderRun({
+        memory,
+        directory,
+        clock,
+        // A parent is told of an exit at once.
+        ffmpeg: { ...adopted, exited: encoder.exited.then(() => {}) },
+        room: room && adoptPid(room.pid, processIdentity),
+        adopted: false,
+      });
+    } finally {
+      await complaints.close();
+    }
+  }
+
+  private folder(token: string): string {
+    return join(this.home, token);
+  }
+
+  /** Makes the run's folder; those of former runs go, except the last, whose complaints may still be wanted. */
+  private async freshFolder(token: string): Promise<void> {
+    const last = (await this.readMemory())?.token;
+    await mkdir(this.folder(token), { recursive: true, mode: 0o700 });
+    const others = (await readdir(this.home)).filter((name) => ![token, last, MEMORY].includes(name));
+    await Promise.all(others.map((name) => rm(join(this.home, name), { recursive: true, force: true })));
+  }
+
+  private roomOptions(directory: string): VirtualRoomOptions {
+    const { source } = this.options.config;
+    if (source.kind !== "virtual") throw new TypeError("only a virtual source has a room");
+    const { width, height, frameRate } = this.quality.record;
+    const { videoFifo, audioFifo } = runPaths(directory);
+    return {
+      ...{ videoFifo, audioFifo, statusFile: `${directory}/room.json`, width, height, frameRate },
+      seed: source.voice ?? seedOf(source.label),
+      voices: source.phrases,
+    };
+  }
+
+  private async readMemory(): Promise<RunMemory | undefined> {
+    try {
+      return RunMemory.parse(JSON.parse(await readFile(join(this.home, MEMORY), "utf8")));
+    } catch {
+      // None yet, or of a version that cannot be understood: then its processes are leftovers.
+      return undefined;
+    }
+  }
+
+  /** tmpfs needs no fsync: what is renamed is there until the next boot. */
+  private async writeMemory(memory: RunMemory): Promise<void> {
+    const path = join(this.home, MEMORY);
+    await writeFile(`${path}.tmp`, JSON.stringify(memory), { mode: 0o600 });
+    await rename(`${path}.tmp`, path);
+  }
+
+  private async askFile(path: string) {
+    return parseFileFacts((await runProcess([await this.ffmpeg(), "-hide_banner", "-i", path])).stderr);
+  }
+
+  /** The system's FFmpeg, or the one that came as an optional package. */
+  private async ffmpeg(): Promise<string> {
+    return (this.program ??= await findFfmpeg());
+  }
+}
+
+async function findFfmpeg(): Promise<string> {
+  try {
+    await runChecked(["ffmpeg", "-version"]);
+    return "ffmpeg";
+  } catch (cause) {
+    if (!(cause instanceof ProcessError)) throw cause;
+    const name: string = "ffmpeg-static";
+    const bundled = (await import(name).catch(() => ({}))) as { default?: unknown };
+    if (typeof bundled.default === "string") return bundled.default;
+    throw new CaptureError("noFfmpeg", "there is neither ffmpeg in the PATH nor the package ffmpeg-static", { cause });
+  }
+}

@@ -1,0 +1,118 @@
+import type { Health } from "../../protocol/protocol.ts";
+
+/** What FFmpeg's -progress says last. */
+export interface Progress {
+  frame: number;
+  fps: number;
+  droppedFrames: number;
+  duplicatedFrames: number;
+  speed: number;
+  /** Media time that has left the encoder. */
+  outTimeMs: number;
+  /** The encoder has finished all outputs in good order. */
+  ended: boolean;
+}
+
+const BLACK_LUMA_MAX = 48;
+const BLACK_LUMA_MEAN = 24;
+const FROZEN_SECONDS = 8;
+const SILENT_LUFS = -60;
+const SILENT_SECONDS = 8;
+const CLIPPING_DB = -0.1;
+/** Half-second values within the last ten seconds that make a warning of clipping. */
+const CLIPPING_COUNT = 3;
+const SPEECH_SECONDS = 30;
+const SPEECH_LUFS = -42;
+const SPEECH_COUNT = 3;
+/** Between words and pauses; a fan or hum is even. */
+const SPEECH_SPREAD_LU = 8;
+
+/** Reads the encoder's growing text files line by line and keeps only what the last half minute says. */
+export class Measurements {
+  progress: Progress | undefined;
+  private open: Record<string, string> = {};
+  private pictureNow: Record<string, number> = {};
+  private pictures: { atMs: number; black: boolean; still: boolean }[] = [];
+  private momentary = Number.NEGATIVE_INFINITY;
+  private sounds: { atMs: number; lufs: number; peakDb: number }[] = [];
+
+  addProgress(lines: readonly string[]): void {
+    for (const line of lines) {
+      const [key, value] = split(line);
+      this.open[key] = value;
+      if (key !== "progress") continue;
+      const n = (name: string) => Number.parseFloat(this.open[name] ?? "") || 0;
+      this.progress = {
+        frame: n("frame"),
+        fps: n("fps"),
+        droppedFrames: n("drop_frames"),
+        duplicatedFrames: n("dup_frames"),
+        speed: n("speed"),
+        outTimeMs: n("out_time_us") / 1_000,
+        ended: value === "end",
+      };
+      this.open = {};
+    }
+  }
+
+  /** @param nowMs monotonic */
+  addPicture(lines: readonly string[], nowMs: number): void {
+    for (const line of lines) {
+      const [key, value] = split(line);
+      if (!key.startsWith("lavfi.signalstats.")) continue;
+      const name = key.slice("lavfi.signalstats.".length);
+      this.pictureNow[name] = number(value);
+      if (name !== "YDIF") continue;
+      const { YMAX = 255, YAVG = 255, YDIF = 1 } = this.pictureNow;
+      this.pictures.push({ atMs: nowMs, black: YMAX < BLACK_LUMA_MAX && YAVG < BLACK_LUMA_MEAN, still: YDIF === 0 });
+      this.pictureNow = {};
+    }
+    this.pictures = this.pictures.filter(({ atMs }) => nowMs - atMs < (FROZEN_SECONDS + 2) * 1_000);
+  }
+
+  /** @param nowMs monotonic */
+  addSound(lines: readonly string[], nowMs: number): void {
+    for (const line of lines) {
+      const [key, value] = split(line);
+      if (key === "lavfi.r128.M") this.momentary = number(value);
+      if (key === "lavfi.astats.Overall.Peak_level")
+        this.sounds.push({ atMs: nowMs, lufs: this.momentary, peakDb: number(value) });
+    }
+    this.sounds = this.sounds.filter(({ atMs }) => nowMs - atMs < SPEECH_SECONDS * 1_000);
+  }
+
+  /** Both branches have spoken. */
+  complete(): boolean {
+    return this.pictures.length > 0 && this.sounds.length > 0;
+  }
+
+  picture(): Exclude<Health["picture"], "none"> {
+    const last = this.pictures.at(-1);
+    if (last?.black) return "black";
+    const recent = this.pictures.slice(-FROZEN_SECONDS);
+    return recent.length >= FROZEN_SECONDS && recent.every(({ still }) => still) ? "frozen" : "ok";
+  }
+
+  sound(): { state: "ok" | "silent" | "clipping"; levelLufs: number | null; speech: boolean } {
+    const last = this.sounds.at(-1);
+    const recent = this.sounds.slice(-SILENT_SECONDS * 2);
+    const silent = recent.length >= SILENT_SECONDS * 2 && recent.every(({ lufs }) => lufs < SILENT_LUFS);
+    const clipping = this.sounds.slice(-20).filter(({ peakDb }) => peakDb >= CLIPPING_DB).length >= CLIPPING_COUNT;
+    const loud = this.sounds.filter(({ lufs }) => lufs > SPEECH_LUFS);
+    const floor = Math.min(...this.sounds.map(({ lufs }) => lufs));
+    const ceiling = Math.max(...this.sounds.map(({ lufs }) => lufs));
+    return {
+      state: silent ? "silent" : clipping ? "clipping" : "ok",
+      levelLufs: last && Number.isFinite(last.lufs) ? last.lufs : null,
+      speech: loud.length >= SPEECH_COUNT && ceiling - floor >= SPEECH_SPREAD_LU,
+    };
+  }
+}
+
+function split(line: string): [string, string] {
+  const at = line.indexOf("=");
+  return at < 0 ? [line.trim(), ""] : [line.slice(0, at).trim(), line.slice(at + 1).trim()];
+}
+
+const number = (text: string): number =>
+  text === "-inf" || text === "nan" ? Number.NEGATIVE_INFINITY : Number.parseFloat(text);

@@ -1,0 +1,232 @@
+import { open, readFile, truncate, stat } from "node:fs/promises";
+import { z } from "zod";
+import { adoptProcess, type AdoptedProcess, type Clock } from "../../platform/platform.ts";
+import { SessionId, TakeId, type Health } from "../../protocol/protocol.ts";
+import { devicePresent } from "./devices.ts";
+import { Measurements } from "./measure.ts";
+import { runPaths, type Source } from "./plan.ts";
+import { Tail } from "./tail.ts";
+import { VirtualRoomStatus } from "./virtual-room.ts";
+
+export const RunGoal = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("preview"), live: z.boolean() }),
+  z.object({ kind: z.literal("record"), session: SessionId, take: TakeId, directory: z.string() }),
+]);
+export type RunGoal = z.infer<typeof RunGoal>;
+
+/** What a restarted agent must know to take over a run; written before its processes start. */
+export const RunMemory = z.object({
+  token: z.string().regex(/^[a-z2-7]{8}$/),
+  goal: RunGoal,
+  source: z.custom<Source>((value) => typeof value === "object" && value !== null),
+  plannedWallMs: z.number(),
+  ffmpeg: z.string(),
+});
+export type RunMemory = z.infer<typeof RunMemory>;
+
+export interface RunCounts {
+  /** Frames that a virtual room made; null for other sources. */
+  framesCaptured: number | null;
+  /** Frames that FFmpeg encoded by its own count; null if it never said. */
+  framesEncoded: number | null;
+}
+
+export type RunTrouble = { kind: "exited" } | { kind: "stalled" } | { kind: "deviceLost"; device: string };
+
+const FIRST_FRAME_LIMIT_MS = 12_000;
+const STALL_LIMIT_MS = 3_000;
+const DEVICE_LOOK_MS = 1_000;
+const FINISH_LIMIT_MS = 6_000;
+const LOG_LIMIT_BYTES = 512 * 1024;
+/** After this, a lamp is lit even if one of the measuring branches has not spoken yet. */
+const MEASURE_LIMIT_MS = 5_000;
+
+/**
+ * One run of the encoder and, for a virtual room, of the room's process. INVARIANTS: the processes need nothing of
+ * this object, which only looks at their files; it may come late (adoption) and be lost without a trace.
+ */
+export class EncoderRun {
+  readonly memory: RunMemory;
+  private readonly directory: string;
+  private readonly clock: Clock;
+  private readonly ffmpeg: AdoptedProcess;
+  private readonly room: AdoptedProcess | undefined;
+  private readonly tails: { progress: Tail; picture: Tail; sound: Tail };
+  private readonly measured = new Measurements();
+  private readonly beganMs: number;
+  private hasExited = false;
+  private lastFrame = 0;
+  private lastFrameMs: number;
+  private deviceLookMs = 0;
+  private lostDevice: string | undefined;
+  private roomStatus: VirtualRoomStatus | undefined;
+  private first: { wallMs: number; monotonicMs: number } | undefined;
+
+  constructor(options: {
+    memory: RunMemory;
+    directory: string;
+    clock: Clock;
+    ffmpeg: AdoptedProcess;
+    room: AdoptedProcess | undefined;
+    adopted: boolean;
+  }) {
+    this.memory = options.memory;
+    this.directory = options.directory;
+    this.clock = options.clock;
+    this.ffmpeg = options.ffmpeg;
+    this.room = options.room;
+    const paths = runPaths(options.directory);
+    this.tails = {
+      progress: new Tail(paths.progress, options.adopted),
+      picture: new Tail(paths.picture, options.adopted),
+      sound: new Tail(paths.sound, options.adopted),
+    };
+    this.beganMs = this.clock.monotonicMs();
+    this.lastFrameMs = this.beganMs;
+    void this.ffmpeg.exited.then(() => (this.hasExited = true));
+  }
+
+  get exited(): Promise<void> {
+    return this.ffmpeg.exited;
+  }
+
+  /** When frame 0 was captured: exact for a virtual room, otherwise the earliest that any progress report allows. */
+  firstFrame(): { wallMs: number; monotonicMs: number } | undefined {
+    return this.first;
+  }
+
+  /** Media time encoded so far. */
+  outTimeMs(): number {
+    return this.measured.progress?.outTimeMs ?? 0;
+  }
+
+  /** Reads what the processes have written since the last look. */
+  async observe(): Promise<void> {
+    const [progress, picture, sound] = await Promise.all([
+      this.tails.progress.read(),
+      this.tails.picture.read(),
+      this.tails.sound.read(),
+      this.observeRoom(),
+      this.boundLog(),
+    ]);
+    const nowMs = this.clock.monotonicMs();
+    this.measured.addProgress(progress.lines);
+    this.measured.addPicture(picture.lines, nowMs);
+    this.measured.addSound(sound.lines, nowMs);
+    const now = this.measured.progress;
+    if (now && now.frame > this.lastFrame) {
+      if (!this.roomStatus && progress.lines.length > 0) this.noteFirstFrame(progress.writtenWallMs - now.outTimeMs);
+      this.lastFrame = now.frame;
+      this.lastFrameMs = nowMs;
+    }
+    if (nowMs - this.deviceLookMs > DEVICE_LOOK_MS) {
+      this.deviceLookMs = nowMs;
+      const { picture } = this.memory.source;
+      if (picture.kind === "camera" && !(await devicePresent(picture.path))) this.lostDevice = picture.name;
+    }
+  }
+
+  trouble(): RunTrouble | undefined {
+    if (this.lostDevice !== undefined) return { kind: "deviceLost", device: this.lostDevice };
+    if (this.hasExited) return { kind: "exited" };
+    const limitMs = this.lastFrame === 0 ? FIRST_FRAME_LIMIT_MS : STALL_LIMIT_MS;
+    return this.clock.monotonicMs() - this.lastFrameMs > limitMs ? { kind: "stalled" } : undefined;
+  }
+
+  counts(): RunCounts {
+    return {
+      framesCaptured: this.roomStatus?.framesCaptured ?? null,
+      framesEncoded: this.measured.progress?.frame ?? null,
+    };
+  }
+
+  facts(): Pick<Health, "encoder" | "picture" | "sound" | "source"> {
+    const { source, goal } = this.memory;
+    const now = this.measured.progress;
+    const measuring = this.clock.monotonicMs() - this.beganMs < MEASURE_LIMIT_MS && !this.measured.complete();
+    const state = !now || now.frame === 0 || measuring ? "starting" : goal.kind === "record" ? "recording" : "preview";
+    return {
+      encoder: {
+        state,
+        fps: now?.fps ?? 0,
+        frames: now?.frame ?? 0,
+        droppedFrames: (now?.droppedFrames ?? 0) + (this.roomStatus?.framesDropped ?? 0),
+        duplicatedFrames: now?.duplicatedFrames ?? 0,
+        speed: now?.speed ?? 0,
+      },
+      picture: source.picture.kind === "slate" ? "none" : this.measured.picture(),
+      sound:
+        source.sound.kind === "silence" ? { state: "none", levelLufs: null, speech: false } : this.measured.sound(),
+      source: source.words,
+    };
+  }
+
+  /**
+   * Ends the run so that every captured frame is written: a virtual room ends with end of file, devices are let go by
+   * SIGTERM. What does not end in time is killed; the record has been finished first by then.
+   */
+  async finish(): Promise<"finished" | "killed"> {
+    if (this.room) this.room.kill("SIGTERM");
+    else this.ffmpeg.kill("SIGTERM");
+    const limit = new AbortController();
+    const late = this.clock.sleep(FINISH_LIMIT_MS, limit.signal).then(
+      () => true,
+      () => false,
+    );
+    const finished = Promise.all([this.ffmpeg.exited, this.room?.exited]).then(() => false);
+    const killed = await Promise.race([late, finished]);
+    limit.abort();
+    if (killed) await this.kill();
+    await this.observe();
+    return killed ? "killed" : "finished";
+  }
+
+  /** SIGKILL; for a run that does not go on, and for a preview, of which nothing is kept. */
+  async kill(): Promise<void> {
+    this.ffmpeg.kill("SIGKILL");
+    this.room?.kill("SIGKILL");
+    await Promise.all([this.ffmpeg.exited, this.room?.exited]);
+  }
+
+  /** The last lines that FFmpeg wrote, for the log. */
+  async lastWords(): Promise<string> {
+    const text = await readFile(`${this.directory}/log`, "utf8").catch(() => "");
+    const lines = text.trim().split("\n");
+    return lines
+      .filter((line) => !/rtmp|tcp|fifo|swscaler/.test(line))
+      .slice(-3)
+      .join(" | ")
+      .slice(-500);
+  }
+
+  private noteFirstFrame(wallMs: number): void {
+    if (this.first && this.first.wallMs <= wallMs) return;
+    this.first = { wallMs, monotonicMs: this.clock.monotonicMs() - (this.clock.wallMs() - wallMs) };
+  }
+
+  private async observeRoom(): Promise<void> {
+    if (this.memory.source.picture.kind !== "virtual") return;
+    try {
+      this.roomStatus = VirtualRoomStatus.parse(JSON.parse(await readFile(`${this.directory}/room.json`, "utf8")));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    }
+    const { startedWallMs, startedMonotonicMs } = this.roomStatus ?? { startedWallMs: null, startedMonotonicMs: null };
+    if (startedWallMs !== null && startedMonotonicMs !== null)
+      this.first = { wallMs: startedWallMs, monotonicMs: startedMonotonicMs };
+  }
+
+  private async boundLog(): Promise<void> {
+    const path = `${this.directory}/log`;
+    const { size } = await stat(path).catch(() => ({ size: 0 }));
+    if (size > LOG_LIMIT_BYTES) await truncate(path, 0);
+  }
+}
+
+/** An open descriptor for a program's complaints; appended to, so that cutting the file frees it. */
+export const openLog = (directory: string) => open(`${directory}/log`, "a", 0o600);
+
+export function adoptPid(pid: number, identity: (pid: number) => string | undefined): AdoptedProcess | undefined {
+  const known = identity(pid);
+  return known === undefined ? undefined : adoptProcess(known);
+}
