@@ -18,10 +18,12 @@ if (name === undefined || !names.includes(name)) {
   console.error(`usage: npm run bench -- NAME [--report FILE] [--seconds N]; NAME is one of: ${names.join(", ")}`);
   process.exit(2);
 }
-if (spawnSync(join(root, "scripts/setup"), ["bench"], { stdio: ["ignore", "inherit", "inherit"] }).status !== 0) process.exit(1);
+if (spawnSync(join(root, "scripts/setup"), ["bench"], { stdio: ["ignore", "inherit", "inherit"] }).status !== 0)
+  process.exit(1);
 const { bench } = (await import(`../test/bench/${name}.bench.ts`)) as { bench: Bench };
 const report = await bench.run({ seconds: values.seconds === undefined ? undefined : Number(values.seconds) });
 const text = JSON.stringify(report, null, 2);
 console.log(text);
 if (values.report) await writeFile(values.report, `${text}\n`);
-for (const goal of report.goals) console.log(`${goal.met ? "met   " : "MISSED"} ${goal.name}: ${goal.value} (limit ${goal.limit})`);
+for (const goal of report.goals)
+  console.log(`${goal.met ? "met   " : "MISSED"} ${goal.name}: ${goal.value} (limit ${goal.limit})`);

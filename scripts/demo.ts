@@ -2,6 +2,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import type { Page } from "playwright-core";
 import { systemClock } from "../src/platform/platform.ts";
 import { openDesk } from "../test/support/browser.ts";
 import { countRoom, type RoomCount } from "../test/support/count.ts";
@@ -16,42 +17,51 @@ const USAGE = `usage: scripts/demo [--data DIR]
   --report FILE  write what was counted as JSON; measures the live pictures in a browser too
   --data DIR     keep everything there (must not exist yet)`;
 
-const { values } = (() => {
+function refuse(why: string): never {
+  console.error(`${why}\n${USAGE}`);
+  process.exit(2);
+}
+
+function readArguments() {
   try {
     return parseArgs({
-      options: { seconds: { type: "string" }, cut: { type: "string" }, report: { type: "string" }, data: { type: "string" } },
-    });
+      options: {
+        seconds: { type: "string" },
+        cut: { type: "string" },
+        report: { type: "string" },
+        data: { type: "string" },
+      },
+    }).values;
   } catch (error) {
-    console.error(`${(error as Error).message}\n${USAGE}`);
-    process.exit(2);
+    return refuse((error as Error).message);
   }
-})();
+}
+const values = readArguments();
 
 function wholeNumber(name: string, text: string | undefined, minimum: number): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (Number.isInteger(value) && value >= minimum) return value;
-  console.error(`--${name} takes a whole number of seconds, at least ${minimum}\n${USAGE}`);
-  process.exit(2);
+  return Number.isInteger(value) && value >= minimum
+    ? value
+    : refuse(`--${name} takes a whole number of seconds, at least ${minimum}`);
 }
 const cutSeconds = wholeNumber("cut", values.cut, 1);
 const seconds = wholeNumber("seconds", values.seconds, cutSeconds === undefined ? 10 : cutSeconds + 20);
-if (seconds === undefined && (values.report ?? values.cut) !== undefined) {
-  console.error(`--report and --cut go with --seconds\n${USAGE}`);
-  process.exit(2);
-}
+if (seconds === undefined && (values.report ?? values.cut) !== undefined)
+  refuse("--report and --cut go with --seconds");
 
 const ROOMS = ["Trụ sở Tiếp công dân tỉnh", "UBND xã Ba Tơ", "Sở Nông nghiệp và Môi trường"];
 const unattended = seconds !== undefined;
 const directory = values.data ?? join(import.meta.dirname, "..", "var", `demo-${process.pid}`);
 if (await mkdir(directory, { recursive: true }).then((made) => made === undefined)) {
-  console.error(`${directory} exists already; name a folder that does not`);
-  process.exit(2);
+  refuse(`${directory} exists already; name a folder that does not`);
 }
 
 const stopping = new AbortController();
 process.once("SIGINT", () => stopping.abort());
 process.once("SIGTERM", () => stopping.abort());
+
+type Quantiles = Pick<LiveLatency, "median" | "p95">;
 
 interface RoomReport extends RoomCount {
   room: string;
@@ -68,16 +78,18 @@ interface Report {
   seconds: number;
   cutSeconds: number;
   rooms: RoomReport[];
-  liveLatencyMs: { median: number; p95: number; perRoom: { room: string; median: number; p95: number }[] } | null;
+  liveLatencyMs: (Quantiles & { perRoom: ({ room: string } & Quantiles)[] }) | null;
   /** After the line came back (with --cut). */
   liveBackMs: number | null;
   syncedSecondsAfterEnd: number;
   lost: string[];
 }
 
+const tileOf = (room: RoomProcess) => `.tile:has(button[title="${room.name}"]) video`;
+
 /** The line cut and the hub killed in the middle of a session; resolves with how long the live picture took to return. */
-async function trouble(stand: Stand, room: RoomProcess, cutMs: number): Promise<number> {
-  const { clock } = { clock: systemClock };
+async function trouble(stand: Stand, room: RoomProcess, cutMs: number, page: Page | undefined): Promise<number> {
+  const clock = systemClock;
   await clock.sleep(5_000);
   room.cable!.cut();
   await clock.sleep(cutMs / 2);
@@ -86,17 +98,28 @@ async function trouble(stand: Stand, room: RoomProcess, cutMs: number): Promise<
   await until("the hub is back", () => stand.desk.rooms().then(() => true), { withinMs: 20_000 });
   room.cable!.mend();
   const mendedMs = clock.monotonicMs();
-  await until(
-    `the live picture of ${room.name} is back`,
-    async () => (await stand.desk.rooms()).some((view) => view.box === room.box && view.live.includes("video")),
-    { withinMs: 20_000, everyMs: 20 },
-  );
+  // In a browser the picture itself is read: back is when a frame less than a second old can be seen.
+  const isBack = async () => {
+    if (!page) return (await stand.desk.rooms()).some((view) => view.box === room.box && view.live.includes("video"));
+    const { median } = await measureLiveLatency(page, { selector: tileOf(room), seconds: 0.1 });
+    return median !== null && median < 1_000;
+  };
+  await until(`the live picture of ${room.name} is back`, isBack, { withinMs: 20_000, everyMs: 20 });
   return clock.monotonicMs() - mendedMs;
+}
+
+/** Capture stamp to readable pixel in every room's tile, for so many seconds. */
+async function readPictures(page: Page, readSeconds: number): Promise<Report["liveLatencyMs"]> {
+  const names = await page.$$eval(".tile:has(video) button[title]", (buttons) => buttons.map((button) => button.title));
+  const { median, p95, perVideo } = await measureLiveLatency(page, { selector: ".tile video", seconds: readSeconds });
+  const perRoom = perVideo.map((video, i) => ({ room: names[i] ?? "", median: video.median, p95: video.p95 }));
+  return { median, p95, perRoom };
 }
 
 async function holdSession(stand: Stand, sessionSeconds: number): Promise<Report> {
   const { desk, rooms } = stand;
-  const browser = values.report === undefined ? undefined : await openDesk(stand.hub.url, ADMINISTRATOR, stand.password);
+  const browser =
+    values.report === undefined ? undefined : await openDesk(stand.hub.url, ADMINISTRATOR, stand.password);
   try {
     const session = await desk.createSession(
       "Buổi tiếp thử",
@@ -107,23 +130,24 @@ async function holdSession(stand: Stand, sessionSeconds: number): Promise<Report
     const startedMs = systemClock.monotonicMs();
     await until(
       "every room is recording",
-      async () => (await desk.rooms()).filter((view) => view.health?.recording.growing && view.session?.id === session.id).length === rooms.length,
+      async () =>
+        (await desk.rooms()).filter((view) => view.health?.recording.growing && view.session?.id === session.id)
+          .length === rooms.length,
       { withinMs: 20_000, everyMs: 50 },
     );
     // Without a cut the pictures are read all through; with one, only until the line goes.
-    const reading = browser
-      ? measureLiveLatency(browser.page, { selector: "video", seconds: cutSeconds === undefined ? Math.max(3, sessionSeconds - 6) : 3 })
-      : undefined;
-    const liveBackMs = cutSeconds === undefined ? null : await trouble(stand, rooms.at(-1)!, cutSeconds * 1_000);
-    const latency: LiveLatency | undefined = await reading;
+    const readSeconds = cutSeconds === undefined ? Math.max(3, sessionSeconds - 6) : 3;
+    const reading = browser ? readPictures(browser.page, readSeconds) : Promise.resolve(null);
+    const liveBackMs =
+      cutSeconds === undefined ? null : await trouble(stand, rooms.at(-1)!, cutSeconds * 1_000, browser?.page);
+    const liveLatencyMs = await reading;
     await systemClock.sleep(Math.max(0, startedMs + sessionSeconds * 1_000 - systemClock.monotonicMs()));
     await desk.act(session.id, "end");
     const endedMs = systemClock.monotonicMs();
-    await until(
-      "everything is at the hub",
-      async () => (await desk.recording(session.id)).copies.hubComplete,
-      { withinMs: 60_000, everyMs: 100 },
-    );
+    await until("everything is at the hub", async () => (await desk.recording(session.id)).copies.hubComplete, {
+      withinMs: 60_000,
+      everyMs: 100,
+    });
     const syncedSecondsAfterEnd = (systemClock.monotonicMs() - endedMs) / 1_000;
     await until(
       "everything is at the province",
@@ -141,20 +165,15 @@ async function holdSession(stand: Stand, sessionSeconds: number): Promise<Report
     }
     const lost = counted.flatMap((room) => losses(room));
     if (syncedSecondsAfterEnd > 15) lost.push(`synced only ${syncedSecondsAfterEnd.toFixed(1)} s after the end`);
-    if (liveBackMs !== null && liveBackMs > 3_000) lost.push(`live picture back only after ${Math.round(liveBackMs)} ms`);
+    if (liveBackMs !== null && liveBackMs > 3_000)
+      lost.push(`live picture back only after ${Math.round(liveBackMs)} ms`);
     return {
       name: "demo",
       machine: { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length },
       seconds: sessionSeconds,
       cutSeconds: cutSeconds ?? 0,
       rooms: counted,
-      liveLatencyMs: latency
-        ? {
-            median: latency.median,
-            p95: latency.p95,
-            perRoom: latency.perVideo.map(({ median, p95 }, i) => ({ room: rooms[i]?.name ?? "", median, p95 })),
-          }
-        : null,
+      liveLatencyMs,
       liveBackMs,
       syncedSecondsAfterEnd,
       lost,
@@ -165,7 +184,9 @@ async function holdSession(stand: Stand, sessionSeconds: number): Promise<Report
 }
 
 /** What the camera gave and the encoder took in the session's takes, from their own status files. */
-async function encoderCounts(room: RoomProcess): Promise<Pick<RoomReport, "framesCaptured" | "framesEncoded" | "framesDropped">> {
+async function encoderCounts(
+  room: RoomProcess,
+): Promise<Pick<RoomReport, "framesCaptured" | "framesEncoded" | "framesDropped">> {
   const last = JSON.parse(await readFile(join(room.runDirectory, "last-take.json"), "utf8")) as {
     framesCaptured: number;
     framesEncoded: number;
@@ -186,7 +207,8 @@ function losses(room: RoomReport): string[] {
   expect("frames at the province", room.framesAtProvince, room.framesRecorded);
   expect("frames dropped", room.framesDropped, 0);
   if (!room.hashesEqual) lost.push(`${room.room}: hashes differ`);
-  for (const gap of room.gaps) if (gap.cause !== "starting") lost.push(`${room.room}: gap ${gap.cause} of ${Math.round(gap.durationMs)} ms`);
+  for (const gap of room.gaps)
+    if (gap.cause !== "starting") lost.push(`${room.room}: gap ${gap.cause} of ${Math.round(gap.durationMs)} ms`);
   return lost;
 }
 
@@ -202,7 +224,9 @@ try {
     const report = await holdSession(stand, seconds);
     if (values.report) await writeFile(values.report, `${JSON.stringify(report, null, 2)}\n`);
     for (const room of report.rooms)
-      console.log(`${room.room}: ${room.framesRecorded} khung hình ghi, ${room.framesArchived} lưu trữ, ${room.framesAtProvince} ở kho tỉnh`);
+      console.log(
+        `${room.room}: ${room.framesRecorded} khung hình ghi, ${room.framesArchived} lưu trữ, ${room.framesAtProvince} ở kho tỉnh`,
+      );
     if (report.lost.length > 0) {
       code = 1;
       for (const line of report.lost) console.error(`LOST: ${line}`);

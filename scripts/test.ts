@@ -25,7 +25,15 @@ async function vitest(project: string): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), "diemcau-test-"));
   const file = join(directory, "result.json");
   try {
-    const clean = run(["vitest", "run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`]);
+    const clean = run([
+      "vitest",
+      "run",
+      "--project",
+      project,
+      "--reporter=default",
+      "--reporter=json",
+      `--outputFile.json=${file}`,
+    ]);
     const result = JSON.parse(await readFile(file, "utf8")) as {
       numPassedTests: number;
       numFailedTests: number;

@@ -25,7 +25,8 @@ describe("a session in which everything dies once", () => {
   let far: RoomProcess;
   const counts = new Map<RoomProcess, RoomCount>();
 
-  const records = (room: RoomProcess): Promise<EvidenceRecord[]> => boxRecords(join(room.dataDirectory, "recordings"), session);
+  const records = (room: RoomProcess): Promise<EvidenceRecord[]> =>
+    boxRecords(join(room.dataDirectory, "recordings"), session);
   const takes = async (room: RoomProcess) => (await records(room)).filter(({ kind }) => kind === "takeStart").length;
   const recordedBytes = async (room: RoomProcess): Promise<number> => {
     const { stdout } = await runProcess(["du", "-sb", join(room.dataDirectory, "recordings")]);
@@ -156,7 +157,9 @@ describe("a session in which everything dies once", () => {
 
   test("the finished bag stands up to the stand-alone check", async () => {
     const bag = join(stand.hub.dataDirectory, "archive", session);
-    await until("the bag is finished", async () => (await readdir(bag)).includes("tagmanifest-sha256.txt"), { withinMs: 30_000 });
+    await until("the bag is finished", async () => (await readdir(bag)).includes("tagmanifest-sha256.txt"), {
+      withinMs: 30_000,
+    });
     const check = await runProcess([process.execPath, join(import.meta.dirname, "../../src/evidence/verify.ts"), bag]);
     expect(check.stdout + check.stderr).not.toBe("");
     expect(check.code, check.stdout + check.stderr).toBe(0);

@@ -76,9 +76,15 @@ describe("imports", () => {
   });
 
   test("keep node-media-server behind one importer", () => {
-    const importers = sources.filter((file) => importsOf(file).some(({ specifier }) => specifier.startsWith("node-media-server")));
-    const requirers = trackedFiles().filter((file) => file.startsWith("src/") && file.endsWith(".ts") && !file.startsWith("src/hub/ingest/"));
+    const importers = sources.filter((file) =>
+      importsOf(file).some(({ specifier }) => specifier.startsWith("node-media-server")),
+    );
+    const requirers = trackedFiles().filter(
+      (file) => file.startsWith("src/") && file.endsWith(".ts") && !file.startsWith("src/hub/ingest/"),
+    );
     expect(importers.every((file) => file.startsWith("src/hub/ingest/"))).toBe(true);
-    expect(requirers.filter((file) => importsOf(file).some(({ specifier }) => specifier.includes("node-media-server")))).toEqual([]);
+    expect(
+      requirers.filter((file) => importsOf(file).some(({ specifier }) => specifier.includes("node-media-server"))),
+    ).toEqual([]);
   });
 });

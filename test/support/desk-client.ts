@@ -12,9 +12,8 @@ export class DeskClient {
 
   async request<T>(method: "GET" | "POST", path: string, body?: unknown): Promise<T> {
     const response = await fetch(`${this.#base}${path}`, {
-      method,
+      ...(method === "POST" && { method, body: JSON.stringify(body ?? {}) }),
       headers: { origin: this.#base, cookie: this.cookie, "content-type": "application/json" },
-      body: method === "POST" ? JSON.stringify(body ?? {}) : null,
       signal: AbortSignal.timeout(10_000),
     });
     const set = response.headers.getSetCookie();

@@ -104,7 +104,13 @@ async function startRoom(
   );
   const logFile = join(directory, "box.log");
   const process = await supervise(
-    [...(options.namespace?.enter ?? []), globalThis.process.execPath, join(root, "src/edge/main.ts"), "--config", config],
+    [
+      ...(options.namespace?.enter ?? []),
+      globalThis.process.execPath,
+      join(root, "src/edge/main.ts"),
+      "--config",
+      config,
+    ],
     { logFile },
   );
   return {
@@ -126,7 +132,14 @@ async function roomState(room: RoomProcess): Promise<RoomState> {
   const url = `${room.roomUrl}/api/room`;
   if (!room.namespace) return (await (await fetch(url, { signal: AbortSignal.timeout(5_000) })).json()) as RoomState;
   const ask = "process.stdout.write(await (await fetch(process.argv[1])).text())";
-  const { stdout } = await runChecked([...room.namespace.enter, process.execPath, "--input-type=module", "-e", ask, url]);
+  const { stdout } = await runChecked([
+    ...room.namespace.enter,
+    process.execPath,
+    "--input-type=module",
+    "-e",
+    ask,
+    url,
+  ]);
   return JSON.parse(stdout) as RoomState;
 }
 
