@@ -110,7 +110,9 @@ async function trouble(stand: Stand, room: RoomProcess, cutMs: number, page: Pag
 
 /** Capture stamp to readable pixel in every room's tile, for so many seconds. */
 async function readPictures(page: Page, readSeconds: number): Promise<Report["liveLatencyMs"]> {
-  const names = await page.$$eval(".tile:has(video) button[title]", (buttons) => buttons.map((button) => button.title));
+  const names = await page.$$eval(".tile:has(video) button[title]", (buttons) =>
+    buttons.map((button) => button.getAttribute("title")),
+  );
   const { median, p95, perVideo } = await measureLiveLatency(page, { selector: ".tile video", seconds: readSeconds });
   const perRoom = perVideo.map((video, i) => ({ room: names[i] ?? "", median: video.median, p95: video.p95 }));
   return { median, p95, perRoom };
