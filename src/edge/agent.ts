@@ -41,7 +41,7 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
   if (stopped.aborted) ending.abort(stopped.reason);
 
   const state = await openEdgeState(dataDirectory, log, clock);
-  let identity = await loadIdentity(identityDirectory);
+  let identity = await loadIdentity(identityDirectory, log, clock);
   const inSession = () => currentSession(state.assignment())?.state === "live";
   const listeners: (() => void)[] = [];
   const changed = () => listeners.forEach((listener) => listener());

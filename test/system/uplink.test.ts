@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { readFile, readdir, stat } from "node:fs/promises";
+import { readFile, readdir, rm, stat } from "node:fs/promises";
 import { connect } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -13,6 +13,8 @@ import { layCable, type Cable } from "../support/cable.ts";
 import { newSessionId, pairBox, startUplinkBox, type UplinkBox } from "../support/uplink-box.ts";
 import { startUplinkHub, type UplinkHub } from "../support/uplink-hub.ts";
 import { until } from "../support/until.ts";
+
+const quiet = createLog(systemClock, () => {});
 
 let resources: AsyncDisposableStack;
 let hub: UplinkHub;
@@ -49,12 +51,21 @@ describe("pairing", () => {
   test("a typed code gives the box an identity that outlives a restart, with a key nobody else may read", async () => {
     const identity = await pairBox(box, hub, "Xã A");
     const directory = join(box.directory, "identity");
-    expect(await loadIdentity(directory)).toEqual(identity);
+    expect(await loadIdentity(directory, quiet, systemClock)).toEqual(identity);
     const files = await readdir(directory);
     expect(files.filter((file) => file.endsWith(".key"))).toHaveLength(1);
     for (const file of files) expect((await stat(join(directory, file))).mode & 0o077).toBe(0);
     expect(identity.point.name).toBe("Xã A");
     await connected();
+  });
+
+  test("an identity without its key is set aside, and the box counts as unpaired", async () => {
+    await pairBox(box, hub, "Xã A");
+    const directory = join(box.directory, "identity");
+    const key = (await readdir(directory)).find((file) => file.endsWith(".key"));
+    await rm(join(directory, key!));
+    expect(await loadIdentity(directory, quiet, systemClock)).toBeNull();
+    expect((await readdir(directory)).some((file) => file.startsWith("identity.json.unusable-"))).toBe(true);
   });
 
   test("a pinned authority that is not the one at the hub's address is never asked for anything", async () => {
@@ -97,7 +108,7 @@ describe("pairing", () => {
     const directory = join(box.directory, "identity");
     const pairing = pair(
       {
-        log: createLog(systemClock, () => {}),
+        log: quiet,
         clock: systemClock,
         hub: impostor,
         caSha256: undefined,
@@ -114,7 +125,7 @@ describe("pairing", () => {
     await until("a second code is shown", () => codes().size >= 2, { withinMs: 15_000 });
     stop.abort(new Error("seen enough"));
     await expect(pairing).rejects.toThrow("seen enough");
-    expect(await loadIdentity(directory)).toBeNull();
+    expect(await loadIdentity(directory, quiet, systemClock)).toBeNull();
   });
 });
 
@@ -341,6 +352,18 @@ describe("sync", () => {
     expect(box.uplink.unsynced().segments).toBe(1);
     hub.say(identity.box, { type: "receipts", items: [hub.authority.signer(receipt({}))] });
     await until("the true receipt counts", () => box.uplink.unsynced().segments === 0);
+  });
+
+  test("what was recorded under a former identity stays here, and is not counted as late", async () => {
+    const { identity, session } = await inSession();
+    const take = box.recordings.begin({ ...identity, box: "box-aaaaaaaaaaaaaaaa" as BoxIdentity["box"] }, session);
+    await box.recordings.segment(take, 1_000);
+    const own = box.recordings.begin(identity, session);
+    await box.recordings.segment(own, 1_000);
+    await synced();
+    const takes = await hub.db.selectFrom("take").select("id").execute();
+    expect(takes).toEqual([{ id: own.take }]);
+    expect(events("uplink.formerIdentity")).toMatchObject([{ take: take.take }]);
   });
 
   test("a segment that the hub cannot use is sent again when it asks", async () => {

@@ -1,4 +1,4 @@
-import { generateKeyPair, randomBytes, randomInt } from "node:crypto";
+import { createPrivateKey, generateKeyPair, randomBytes, randomInt, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -7,6 +7,7 @@ import {
   causeOf,
   isoUtc,
   makeDirectory,
+  moveDurable,
   pairingCrypto,
   removeDurable,
   runChecked,
@@ -50,17 +51,36 @@ const IdentityFile = z.object({
 const identityFile = (directory: string) => join(directory, "identity.json");
 const newKeyPair = promisify(generateKeyPair);
 
-/** The stored identity, or null before the first pairing. */
-export async function loadIdentity(directory: string): Promise<BoxIdentity | null> {
-  let text: string;
+/**
+ * The stored identity, or null before the first pairing. One that cannot be used is set aside and counts as none: the
+ * room then shows a pairing code, and not a dead screen.
+ */
+export async function loadIdentity(directory: string, log: Log, clock: Clock): Promise<BoxIdentity | null> {
+  const file = identityFile(directory);
+  const text = await readIfThere(file);
+  if (text === undefined) return null;
   try {
-    text = await readFile(identityFile(directory), "utf8");
+    const { v: _, keyFile, ...rest } = IdentityFile.parse(JSON.parse(text));
+    const keyPem = await readIfThere(join(directory, keyFile));
+    if (keyPem === undefined) throw new Error(`${keyFile} is missing`);
+    if (!new X509Certificate(rest.certificatePem).checkPrivateKey(createPrivateKey(keyPem)))
+      throw new Error(`${keyFile} is not the certificate's key`);
+    return { ...rest, keyPem };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    const aside = `${file}.unusable-${Math.floor(clock.wallMs())}`;
+    await moveDurable(file, aside);
+    log.error("identity.setAside", { cause: causeOf(error), aside });
+    return null;
+  }
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
-  const { v: _, keyFile, ...rest } = IdentityFile.parse(JSON.parse(text));
-  return { ...rest, keyPem: await readFile(join(directory, keyFile), "utf8") };
 }
 
 /** The key first, then the file that names it: one rename makes the new identity, and a cut leaves the old one. */

@@ -106,6 +106,8 @@ class LiveUplink implements Uplink {
   private index = new TakeIndex(async () => []);
   private identity: { box: BoxId; dial: Dial; receiptKey: KeyObject } | null = null;
   private identityChanged = new AbortController();
+  /** Takes of a former identity: on this disk, and no use to this hub. */
+  private readonly strangers = new Set<TakeId>();
   private isRefused = false;
   private pumping: Promise<void> | undefined;
   private handled: Promise<void> = Promise.resolve();
@@ -164,6 +166,7 @@ class LiveUplink implements Uplink {
       receiptKey: createPublicKey(identity.receiptKeyPem),
     };
     this.isRefused = false;
+    this.strangers.clear();
     this.rtmp.setDial(this.identity?.dial);
     this.rsync.setDial(this.identity?.dial);
     this.identityChanged.abort();
@@ -299,6 +302,8 @@ class LiveUplink implements Uplink {
     await state.updateLedger((ledgerOf, set) => {
       for (const { take, seq } of held) set(take, addReceipt(ledgerOf(take), seq));
     });
+    const open = new Set(this.unsettledTakes().map(({ take }) => take));
+    for (const { take } of held) if (!open.has(take)) this.index.forget(take);
     this.sync.nudge();
     onChange();
   }
@@ -338,25 +343,32 @@ class LiveUplink implements Uplink {
 
   private pending(): PendingSegment[] {
     const { state } = this.options;
-    return (this.recordings?.segments() ?? []).filter(({ name }) => !isReceipted(state.ledger(name.take), name.seq));
+    const segments = this.recordings?.segments() ?? [];
+    return segments.filter(
+      ({ name: { take, seq } }) => !isReceipted(state.ledger(take), seq) && !this.strangers.has(take),
+    );
   }
 
   private async pendingOfThisBox(): Promise<PendingSegment[]> {
     if (!this.identity) return [];
-    const own = new Map<TakeId, boolean>();
-    const result: PendingSegment[] = [];
-    for (const segment of this.pending()) {
-      const { take } = segment.name;
-      if (!own.has(take)) own.set(take, (await this.ofThisBox([{ take }])).length > 0);
-      if (own.get(take)) result.push(segment);
-    }
-    return result;
+    const pending = this.pending();
+    const takes = new Set(pending.map(({ name }) => name.take));
+    const own = new Set((await this.ofThisBox([...takes].map((take) => ({ take })))).map(({ take }) => take));
+    return pending.filter(({ name }) => own.has(name.take));
   }
 
   /** Recorded under today's identity: a hub takes records and files of the box that signed them only. */
   private async ofThisBox<T extends { take: TakeId }>(takes: readonly T[]): Promise<T[]> {
     const own: T[] = [];
-    for (const take of takes) if ((await this.index.box(take.take)) === this.identity?.box) own.push(take);
+    for (const item of takes) {
+      if (this.strangers.has(item.take)) continue;
+      const box = await this.index.box(item.take);
+      if (box !== undefined && box === this.identity?.box) own.push(item);
+      else if (box !== undefined && this.identity) {
+        this.strangers.add(item.take);
+        this.options.log.warn("uplink.formerIdentity", { take: item.take, box });
+      }
+    }
     return own;
   }
 }
