@@ -23,8 +23,13 @@ describe("box configuration", () => {
     expect(config.sync.limitKibPerS).toBe(1_024);
   });
 
-  test("takes relative folders from the file's own folder", () => {
+  test("takes relative folders and files from the file's own folder", () => {
     expect(parse({ ...least, dataDirectory: "data" }).dataDirectory).toBe("/etc/diem-cau/data");
+    const source = { kind: "file", path: "film.mp4" };
+    expect(parse({ ...least, capture: { source } }).capture.source).toEqual({
+      ...source,
+      path: "/etc/diem-cau/film.mp4",
+    });
   });
 
   test("takes a fingerprint as openssl prints it", () => {

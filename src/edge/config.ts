@@ -23,7 +23,7 @@ export const EdgeConfigFile = z.strictObject({
       .pipe(z.string().regex(/^[0-9a-f]{64}$/, "must be 64 hex digits, colons allowed"))
       .optional(),
   }),
-  capture: CaptureConfig.prefault({ source: { kind: "auto" } }),
+  capture: CaptureConfig.prefault({}),
   room: z.strictObject({ port: port.default(7080), ui: folder.optional() }).prefault({}),
   sync: z
     .strictObject({
@@ -59,11 +59,13 @@ export function parseEdgeConfig(text: string, file: string): EdgeConfig {
   if (!parsed.success)
     throw new ConfigError("invalid", `${file}: ${parsed.error.issues.flatMap(faults).join("; ")}; see ${MANUAL}`);
   const base = dirname(resolve(file));
-  const { dataDirectory, runDirectory, room } = parsed.data;
+  const { dataDirectory, runDirectory, room, capture } = parsed.data;
+  const { source } = capture;
   return {
     ...parsed.data,
     dataDirectory: resolve(base, dataDirectory),
     runDirectory: resolve(base, runDirectory),
+    capture: { ...capture, source: source.kind === "file" ? { ...source, path: resolve(base, source.path) } : source },
     room: {
       ...room,
       ui: room.ui === undefined ? resolve(import.meta.dirname, "../../dist/room") : resolve(base, room.ui),
