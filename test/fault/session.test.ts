@@ -78,18 +78,18 @@ describe("a session in which everything dies once", () => {
   });
 
   test("the agent is killed: the encoder goes on in the same take", async () => {
-    const pid = await encoderPid(near);
+    const pid = encoderPid(near);
     near.process.kill("SIGKILL");
     await grows(near, RESUME_MS);
     await connected(near, false);
     await connected(near, true);
-    expect(await encoderPid(near)).toBe(pid);
+    expect(encoderPid(near)).toBe(pid);
     expect(await takes(near)).toBe(1);
     await live(near, 10_000);
   });
 
   test("the encoder is killed: it records again within 2 s", async () => {
-    const pid = await encoderPid(near);
+    const pid = encoderPid(near);
     const killedMs = systemClock.monotonicMs();
     process.kill(pid, "SIGKILL");
     await until("a new take is begun", async () => (await takes(near)) === 2, { withinMs: 10_000, everyMs: 20 });
@@ -105,18 +105,18 @@ describe("a session in which everything dies once", () => {
   });
 
   test("the hub is killed: the rooms record on, and it takes the session up again", async () => {
-    const before = [await encoderPid(near), await encoderPid(far)];
+    const before = [encoderPid(near), encoderPid(far)];
     stand.hub.process.kill("SIGKILL");
     await grows(near, RESUME_MS);
     await grows(far, RESUME_MS);
     await until("the hub answers again", () => stand.desk.rooms().then(() => true), { withinMs: 20_000 });
     for (const room of stand.rooms) await connected(room, true);
     expect((await stand.desk.session(session)).state).toBe("live");
-    expect([await encoderPid(near), await encoderPid(far)]).toEqual(before);
+    expect([encoderPid(near), encoderPid(far)]).toEqual(before);
   });
 
   test("the line is cut for 20 s: the room records on, and its picture is back within 3 s of the line", async () => {
-    const pid = await encoderPid(far);
+    const pid = encoderPid(far);
     await line.cut();
     const cutMs = systemClock.monotonicMs();
     await connected(far, false);
@@ -127,7 +127,7 @@ describe("a session in which everything dies once", () => {
     await line.mend();
     await live(far, 3_000);
     await connected(far, true);
-    expect(await encoderPid(far)).toBe(pid);
+    expect(encoderPid(far)).toBe(pid);
     expect(await takes(far)).toBe(1);
   });
 

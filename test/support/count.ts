@@ -16,6 +16,10 @@ import { completeLines, runChecked } from "../../src/platform/platform.ts";
 
 /** What became of one room's recording of one session, counted from the files themselves. */
 export interface RoomCount {
+  /** What the camera of a virtual room gave, as the takes' last records say; 0 where the source cannot tell. */
+  framesCaptured: number;
+  /** What the encoder took, by its own count. */
+  framesEncoded: number;
   /** Video frames in the box's own files, as its signed records count them. */
   framesRecorded: number;
   /** Counted by ffprobe in the archived files. */
@@ -71,7 +75,10 @@ export async function countRoom(
 ): Promise<RoomCount> {
   const records = await boxRecords(places.recordings, session);
   const segments = records.filter((record): record is SegmentRecord => record.kind === "segment");
+  const ends = records.filter((record) => record.kind === "takeEnd");
   const count: RoomCount = {
+    framesCaptured: ends.reduce((sum, end) => sum + (Number(end["framesCaptured"]) || 0), 0),
+    framesEncoded: ends.reduce((sum, end) => sum + (Number(end["framesEncoded"]) || 0), 0),
     framesRecorded: segments.reduce((sum, segment) => sum + segment.frames, 0),
     framesArchived: 0,
     framesAtProvince: 0,
