@@ -93,7 +93,7 @@ export const DESK_SCREENS: readonly DeskScreen[] = [
     worlds: ["trouble"],
     path: () => "/buoi-tiep/moi",
     async act(page) {
-      await page.fill("form input[type=time]", "08:00");
+      await page.selectOption("form .pair select >> nth=1", "08:00");
       await page.click("form button[type=submit]");
       await page.waitForSelector(".alert-bad");
     },

@@ -362,8 +362,8 @@ function full(nowMs: number): World {
     scheduledMs: startedMs,
     startedMs,
     events: [
-      event(startedMs + 3 * MINUTE_MS, "roomLost", null, names[20]!),
-      event(startedMs + 4 * MINUTE_MS, "roomBack", null, names[20]!),
+      event(startedMs + 3 * MINUTE_MS, "roomLost", null, names[20]),
+      event(startedMs + 4 * MINUTE_MS, "roomBack", null, names[20]),
     ],
   });
   const quiet = health({ sound: { state: "silent", levelLufs: -70, speech: false } });
@@ -424,11 +424,11 @@ function trouble(nowMs: number): World {
     startedMs,
     scheduledMs: startedMs,
     events: [
-      event(startedMs + 9 * MINUTE_MS, "roomLost", null, names[5]!),
-      event(startedMs + 12 * MINUTE_MS, "roomBack", null, names[5]!),
+      event(startedMs + 9 * MINUTE_MS, "roomLost", null, names[5]),
+      event(startedMs + 12 * MINUTE_MS, "roomBack", null, names[5]),
       event(startedMs + 20 * MINUTE_MS, "paused", CLERK),
       event(startedMs + 25 * MINUTE_MS, "resumed", CLERK),
-      event(startedMs + 38 * MINUTE_MS, "roomLost", null, names[4]!),
+      event(startedMs + 38 * MINUTE_MS, "roomLost", null, names[4]),
     ],
   });
   const paused = session(nowMs, {
@@ -451,8 +451,8 @@ function trouble(nowMs: number): World {
     startedMs: nowMs - 50 * MINUTE_MS - 3 * HOUR_MS,
     endedMs: nowMs - 3 * HOUR_MS,
     events: [
-      event(nowMs - 3 * HOUR_MS - 30 * MINUTE_MS, "roomLost", null, names[3]!),
-      event(nowMs - 3 * HOUR_MS - 21 * MINUTE_MS, "roomBack", null, names[3]!),
+      event(nowMs - 3 * HOUR_MS - 30 * MINUTE_MS, "roomLost", null, names[3]),
+      event(nowMs - 3 * HOUR_MS - 21 * MINUTE_MS, "roomBack", null, names[3]),
     ],
   });
   const stuck = health().recording;

@@ -7,7 +7,7 @@ import { launchBrowser } from "./browser.ts";
 import { openDeskFixture, type DeskFixture } from "./desk-fixture.ts";
 import { makeRoomMedia, type RoomMedia } from "./desk-media.ts";
 import { DESK_SCREENS, openScreen } from "./desk-screens.ts";
-import { ROOM_SCREENS, roomScreen, WORLDS, worldOf, type WorldName } from "./desk-worlds.ts";
+import { ROOM_SCREENS, roomScreen, WORLDS, worldOf } from "./desk-worlds.ts";
 import { openRoomFixture } from "./room-fixture.ts";
 import { buildScreens } from "./screen-server.ts";
 
@@ -33,7 +33,7 @@ async function deskPictures(browser: Browser, folder: string, media: RoomMedia, 
       for (const scheme of SCHEMES)
         for (const screen of DESK_SCREENS) {
           const name = `desk-${screen.name}-${world}-${size.width}-${scheme}`;
-          if (!isWanted(name, wanted) || !(screen.worlds as readonly WorldName[]).includes(world)) continue;
+          if (!isWanted(name, wanted) || !screen.worlds.includes(world)) continue;
           await using desk: DeskFixture = await openDeskFixture({
             screen: folder,
             world: worldOf(world, Date.now()),

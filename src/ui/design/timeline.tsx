@@ -29,6 +29,8 @@ interface Props {
 }
 
 const ZOOM_STEP = 0.6;
+/** A longer name takes two small lines: its end is what tells rooms apart. */
+const LONG_NAME = 26;
 const percent = (share: number): string => `${share * 100}%`;
 const place = (view: Span, span: Span) => {
   const from = Math.max(position(view, span.from), 0);
@@ -98,30 +100,29 @@ export function Timeline(props: Props) {
   const zoomed = view.from !== whole.from || view.to !== whole.to;
   return (
     <div class="timeline">
-      <div class="timeline-tools">
-        <p class="soft">{TIMELINE.hint}</p>
-        <div class="row-tight">
-          <IconButton
-            icon={ZoomOut}
-            label={TIMELINE.zoomOut}
-            disabled={!zoomed}
-            onPress={() => zoomBy(1 / ZOOM_STEP)}
-          />
-          <IconButton icon={ZoomIn} label={TIMELINE.zoomIn} onPress={() => zoomBy(ZOOM_STEP)} />
-          <IconButton icon={Maximize2} label={TIMELINE.zoomAll} disabled={!zoomed} onPress={() => setView(whole)} />
-        </div>
-      </div>
       <div class="timeline-frame">
-        <ul class="timeline-names" aria-label={TIMELINE.label(rows.length)}>
-          {rows.map((row) => (
-            <li key={row.id}>
-              <button type="button" aria-pressed={row.id === props.chosen} onClick={() => props.onChoose(row.id)}>
-                <span class="timeline-name">{row.name}</span>
-                <span class="aside">{row.note}</span>
-              </button>
-            </li>
-          ))}
-        </ul>
+        <div class="timeline-names">
+          <div class="timeline-tools">
+            <IconButton
+              icon={ZoomOut}
+              label={TIMELINE.zoomOut}
+              disabled={!zoomed}
+              onPress={() => zoomBy(1 / ZOOM_STEP)}
+            />
+            <IconButton icon={ZoomIn} label={TIMELINE.zoomIn} onPress={() => zoomBy(ZOOM_STEP)} />
+            <IconButton icon={Maximize2} label={TIMELINE.zoomAll} disabled={!zoomed} onPress={() => setView(whole)} />
+          </div>
+          <ul aria-label={TIMELINE.label(rows.length)}>
+            {rows.map((row) => (
+              <li key={row.id}>
+                <button type="button" aria-pressed={row.id === props.chosen} onClick={() => props.onChoose(row.id)}>
+                  <span class={`timeline-name${row.name.length > LONG_NAME ? " long" : ""}`}>{row.name}</span>
+                  <span class="aside">{row.note}</span>
+                </button>
+              </li>
+            ))}
+          </ul>
+        </div>
         <div
           class="timeline-tracks"
           ref={tracks}
@@ -200,6 +201,7 @@ export function Timeline(props: Props) {
           />
         </div>
       </div>
+      <p class="hint">{TIMELINE.hint}</p>
       <ul class="timeline-legend" aria-label={TIMELINE.legend}>
         {(["province", "hub", "waiting", "refused", "gap"] as const).map((state) => (
           <li key={state}>

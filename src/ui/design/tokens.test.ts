@@ -35,7 +35,7 @@ const TEXT_ON: Record<string, string[]> = {
   bad: ["paper", "card", "bad-wash", "warn-wash"],
   rec: ["paper", "card"],
   "on-accent": ["accent", "accent-hover"],
-  "on-rec": ["rec"],
+  "on-rec": ["rec-fill"],
   "on-picture": ["picture"],
   "on-picture-soft": ["picture"],
 };
@@ -60,7 +60,7 @@ describe.each(["light", "dark"] as const)("%s", (scheme) => {
     ["ink", "warn-wash"],
     ["bad", "bad-wash"],
     ["accent", "card"],
-    ["on-rec", "rec"],
+    ["on-rec", "rec-fill"],
   ])("in the room %s is legible on %s from 4 m (AAA)", (text, ground) =>
     expect(contrast(room.get(text)![scheme], room.get(ground)![scheme])).toBeGreaterThanOrEqual(7),
   );

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { PointId } from "../../protocol/protocol.ts";
-import { choose, type Draft, faultsOf, findPasted, toSession } from "./draft.ts";
+import { choose, dayChoices, type Draft, faultsOf, findPasted, timeChoices, toSession } from "./draft.ts";
 
 const a = "point-a" as PointId;
 const b = "point-b" as PointId;
@@ -33,6 +33,22 @@ test("the only point is the centre, and a centre that is left out is none", () =
   expect(choose({ ...draft, points: [], central: "" }, [a]).central).toBe(a);
   expect(choose(draft, [a, b]).central).toBe(b);
   expect(choose({ ...draft, points: [a, b, "point-c" as PointId] }, [a, "point-c" as PointId]).central).toBe("");
+});
+
+test("days are written out and grouped by month; a day of an old draft stays", () => {
+  const months = dayChoices(Date.parse("2026-11-29T03:00:00Z"), "2026-11-02");
+  expect(months.map(({ label }) => label)).toEqual(["11/2026", "12/2026", "01/2027", "02/2027"]);
+  expect(months[0]?.choices).toEqual([
+    { value: "2026-11-02", label: "thứ Hai, 02/11/2026" },
+    { value: "2026-11-29", label: "Chủ Nhật, 29/11/2026" },
+    { value: "2026-11-30", label: "thứ Hai, 30/11/2026" },
+  ]);
+});
+
+test("times run in quarters over the day", () => {
+  const times = timeChoices().map(({ value }) => value);
+  expect(times.slice(0, 2)).toEqual(["06:00", "06:15"]);
+  expect(times.at(-1)).toBe("20:45");
 });
 
 test("pasted names are found without diacritics, the unknown are said", () => {

@@ -1,5 +1,5 @@
 import type { PointId, PointRole } from "../../protocol/protocol.ts";
-import { fold, instantOf } from "../text/format.ts";
+import { dateFieldValue, fold, instantOf, longDate } from "../text/format.ts";
 import type { NewSession } from "./api.ts";
 
 /** A session that is being prepared, as the form holds it and as it is kept on this machine. */
@@ -32,6 +32,36 @@ export const toSession = (draft: Draft): NewSession => ({
     role: (id === draft.central ? "central" : "delegate") satisfies PointRole,
   })),
 });
+
+/** Days ahead that can be chosen; a session is prepared at most some weeks before. */
+const DAYS_AHEAD = 92;
+const DAY_MS = 86_400_000;
+
+/** Days to choose from, by month, so that nobody types a date and every screen writes it our way. */
+export function dayChoices(nowMs: number, chosen: string): { label: string; choices: Choice[] }[] {
+  const days = Array.from({ length: DAYS_AHEAD }, (_, i) => dateFieldValue(nowMs + i * DAY_MS));
+  // A stored draft may hold a day that has gone by: it stays visible until another is chosen.
+  if (chosen && !days.includes(chosen)) days.unshift(chosen);
+  const months = Map.groupBy(days, (day) => `${day.slice(5, 7)}/${day.slice(0, 4)}`);
+  return [...months].map(([label, list]) => ({
+    label,
+    choices: list.map((value) => ({ value, label: longDate(instantOf(value, "12:00")) })),
+  }));
+}
+
+/** Quarters of an hour of a working day. */
+export function timeChoices(): Choice[] {
+  const quarters = Array.from({ length: 15 * 4 }, (_, i) => 6 * 60 + i * 15);
+  return quarters.map((minutes) => {
+    const value = `${String(Math.floor(minutes / 60)).padStart(2, "0")}:${String(minutes % 60).padStart(2, "0")}`;
+    return { value, label: value };
+  });
+}
+
+interface Choice {
+  value: string;
+  label: string;
+}
 
 /** Chooses points and, where only one is chosen, the centre with it. */
 export function choose(draft: Draft, points: PointId[]): Draft {

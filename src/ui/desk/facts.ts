@@ -124,7 +124,8 @@ export const isOpen = ({ state }: { state: SessionView["state"] }): boolean => s
 
 /** Open ones first, then those to come by time (unscheduled last), then the past, latest first. */
 export function bySession(a: SessionView, b: SessionView): number {
-  const rank = (s: SessionView): number => (isOpen(s) ? 0 : s.state === "draft" ? 1 : 2);
+  const rank = (s: SessionView): number =>
+    s.state === "live" ? 0 : s.state === "paused" ? 1 : s.state === "draft" ? 2 : 3;
   const time = (s: SessionView): number =>
     s.state === "draft"
       ? s.scheduledAt

@@ -108,63 +108,73 @@ export function PairingPage() {
 
   return (
     <Page title={PAIRING.title} lead={<p>{PAIRING.lead}</p>}>
-      <div class="reading stack-wide">
-        <Alert tone="info" title={PAIRING.waiting(facts.value.waitingBoxes)}>
-          {facts.value.waitingBoxes === 0 && <p>{PAIRING.waitingHelp}</p>}
-        </Alert>
-        {refusal.value && <RefusalAlert code={refusal.value} />}
-        <form ref={form} class="card stack-wide" noValidate onSubmit={submit}>
-          <CodeField
-            code={code.value}
-            error={codeError}
-            onInput={(value) => {
-              code.value = value;
-            }}
-          />
-          <Segmented
-            legend={PAIRING.target}
-            name="target"
-            value={mode.value}
-            choices={[
-              { value: "existing", label: PAIRING.existing },
-              { value: "create", label: PAIRING.create },
-            ]}
-            onChange={(value) => {
-              mode.value = value as "existing" | "create";
-            }}
-          />
-          {mode.value === "existing" ? (
-            <SelectField
-              label={PAIRING.choose}
-              placeholder={PAIRING.choosePlaceholder}
-              value={pointId.value}
-              error={pointError}
-              groups={[
-                { label: PAIRING.free, choices: points.filter(({ box }) => !box).map(choice) },
-                { label: PAIRING.taken, choices: points.filter(({ box }) => box).map(choice) },
+      <div class="columns columns-aside">
+        <div class="stack-wide">
+          <Alert tone="info" title={PAIRING.waiting(facts.value.waitingBoxes)}>
+            {facts.value.waitingBoxes === 0 && <p>{PAIRING.waitingHelp}</p>}
+          </Alert>
+          {refusal.value && <RefusalAlert code={refusal.value} />}
+          <form ref={form} class="card stack-wide" noValidate onSubmit={submit}>
+            <CodeField
+              code={code.value}
+              error={codeError}
+              onInput={(value) => {
+                code.value = value;
+              }}
+            />
+            <Segmented
+              legend={PAIRING.target}
+              name="target"
+              value={mode.value}
+              choices={[
+                { value: "existing", label: PAIRING.existing },
+                { value: "create", label: PAIRING.create },
               ]}
               onChange={(value) => {
-                pointId.value = value;
+                mode.value = value as "existing" | "create";
               }}
             />
-          ) : (
-            <Field
-              label={PAIRING.name}
-              hint={PAIRING.nameHint}
-              value={pointName.value}
-              maxLength={120}
-              error={nameError}
-              onInput={(value) => {
-                pointName.value = value;
-              }}
-            />
-          )}
-          <div class="row">
-            <Button kind="primary" large submit icon={Plug} busy={busy.value}>
-              {PAIRING.submit}
-            </Button>
-          </div>
-        </form>
+            {mode.value === "existing" ? (
+              <SelectField
+                label={PAIRING.choose}
+                placeholder={PAIRING.choosePlaceholder}
+                value={pointId.value}
+                error={pointError}
+                groups={[
+                  { label: PAIRING.free, choices: points.filter(({ box }) => !box).map(choice) },
+                  { label: PAIRING.taken, choices: points.filter(({ box }) => box).map(choice) },
+                ]}
+                onChange={(value) => {
+                  pointId.value = value;
+                }}
+              />
+            ) : (
+              <Field
+                label={PAIRING.name}
+                hint={PAIRING.nameHint}
+                value={pointName.value}
+                maxLength={120}
+                error={nameError}
+                onInput={(value) => {
+                  pointName.value = value;
+                }}
+              />
+            )}
+            <div class="row">
+              <Button kind="primary" large submit icon={Plug} busy={busy.value}>
+                {PAIRING.submit}
+              </Button>
+            </div>
+          </form>
+        </div>
+        <aside class="stack" aria-labelledby="steps">
+          <h2 id="steps">{PAIRING.stepsTitle}</h2>
+          <ol class="steps">
+            {PAIRING.steps.map((step) => (
+              <li key={step}>{step}</li>
+            ))}
+          </ol>
+        </aside>
       </div>
       <Confirm
         open={replacing.value}

@@ -50,6 +50,13 @@ export function nextPlayable(rooms: readonly (readonly Playable[])[], at: number
   return starts.length > 0 ? Math.min(...starts) : undefined;
 }
 
+/** Where looking begins: the first instant at which any room has a picture. */
+export const firstPlayable = (rooms: readonly { segments: readonly SegmentView[] }[]): number | undefined =>
+  nextPlayable(
+    rooms.map(({ segments }) => playables(segments)),
+    Number.NEGATIVE_INFINITY,
+  );
+
 /** Length of one picture, for stepping; 25 a second where it is not known. */
 export function frameMs(list: readonly Playable[], at: number): number {
   const found = playableAt(list, at);

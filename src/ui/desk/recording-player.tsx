@@ -3,7 +3,7 @@ import { Hourglass, Pause, Play, SkipBack, SkipForward, StepBack, StepForward } 
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import type { RecordingView, RoomRecordingView } from "../../hub/http/views.ts";
 import type { PointId } from "../../protocol/protocol.ts";
-import { Button, IconButton } from "../design/button.tsx";
+import { Button } from "../design/button.tsx";
 import { Segmented } from "../design/field.tsx";
 import { EmptyState } from "../design/states.tsx";
 import { Timeline } from "../design/timeline.tsx";
@@ -125,18 +125,22 @@ export function RecordingPlayer({ view, master }: { view: RecordingView; master:
                 {master.playing.value ? RECORDING.pause : RECORDING.play}
               </Button>
               <div class="row-tight">
-                <IconButton icon={StepBack} label={RECORDING.previousFrame} onPress={() => stepFrame(-1)} />
-                <IconButton
-                  icon={SkipBack}
-                  label={RECORDING.backSecond}
-                  onPress={() => seek(master.at.peek() - 1_000)}
-                />
-                <IconButton
+                <Button icon={SkipBack} label={RECORDING.backSecond} onPress={() => seek(master.at.peek() - 1_000)}>
+                  {RECORDING.second}
+                </Button>
+                <Button icon={StepBack} label={RECORDING.previousFrame} onPress={() => stepFrame(-1)}>
+                  {RECORDING.frame}
+                </Button>
+                <Button icon={StepForward} label={RECORDING.nextFrame} onPress={() => stepFrame(1)}>
+                  {RECORDING.frame}
+                </Button>
+                <Button
                   icon={SkipForward}
                   label={RECORDING.forwardSecond}
                   onPress={() => seek(master.at.peek() + 1_000)}
-                />
-                <IconButton icon={StepForward} label={RECORDING.nextFrame} onPress={() => stepFrame(1)} />
+                >
+                  {RECORDING.second}
+                </Button>
               </div>
               <Position master={master} from={whole.from} to={whole.to} />
             </div>
@@ -151,11 +155,8 @@ export function RecordingPlayer({ view, master }: { view: RecordingView; master:
               }}
             />
           </div>
-          <p class="hint">{RECORDING.keys}</p>
-          {ready.length > SHOWN_MOST && <p class="hint">{RECORDING.tooMany(SHOWN_MOST)}</p>}
         </>
       )}
-      <h2>{RECORDING.timeline}</h2>
       <TimelineAt
         master={master}
         rows={rows}
@@ -165,6 +166,8 @@ export function RecordingPlayer({ view, master }: { view: RecordingView; master:
         onSeek={seek}
         onChoose={(id) => hear(id as PointId)}
       />
+      {ready.length > 0 && <p class="hint">{RECORDING.keys}</p>}
+      {ready.length > SHOWN_MOST && <p class="hint">{RECORDING.tooMany(SHOWN_MOST)}</p>}
     </section>
   );
 }

@@ -8,6 +8,7 @@ import { RECORDING } from "../text/desk.ts";
 import { GAP_CAUSES } from "../text/terms.ts";
 import type { Master } from "./master.ts";
 import { playables, playlistSeconds } from "./playback.ts";
+import { TileName } from "./tile.tsx";
 
 interface Props {
   room: RoomRecordingView;
@@ -84,9 +85,7 @@ export function RecordingVideo({ room, playlist, master, heard, onHear }: Props)
       </div>
       <div class="tile-words">
         <h3>
-          <button type="button" aria-pressed={heard} onClick={onHear} title={RECORDING.sound(room.point.name)}>
-            {room.point.name}
-          </button>
+          <TileName name={room.point.name} pressed={heard} onPress={onHear} />
         </h3>
       </div>
     </li>

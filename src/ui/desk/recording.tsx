@@ -16,7 +16,7 @@ import { EventLog } from "./event-log.tsx";
 import { isOpen } from "./facts.ts";
 import { createMaster, type Master } from "./master.ts";
 import { Missing, Page } from "./page.tsx";
-import { wholeOf } from "./playback.ts";
+import { firstPlayable, wholeOf } from "./playback.ts";
 import { useRecording } from "./recording-data.ts";
 import { RecordingPlayer } from "./recording-player.tsx";
 import { ROUTES } from "./routes.ts";
@@ -57,7 +57,7 @@ export function RecordingPage() {
 function Whole({ view }: { view: RecordingView }) {
   const gapsFirst = useLocation().query["xem"] === "gian-doan";
   const gaps = useRef<HTMLElement>(null);
-  const master = useMemo(() => createMaster(wholeOf(view.rooms).from), []);
+  const master = useMemo(() => createMaster(firstPlayable(view.rooms) ?? wholeOf(view.rooms).from), []);
   useEffect(() => () => master.close(), [master]);
   useEffect(() => {
     if (gapsFirst) gaps.current?.scrollIntoView();

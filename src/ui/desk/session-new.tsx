@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { CalendarPlus } from "lucide-preact";
 import { useLocation } from "preact-iso";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { Button, ButtonLink } from "../design/button.tsx";
 import { Field, SelectField } from "../design/field.tsx";
 import { Alert, EmptyState } from "../design/states.tsx";
@@ -10,7 +10,16 @@ import type { PointId } from "../../protocol/protocol.ts";
 import { NEW_SESSION, ROOMS } from "../text/desk.ts";
 import { byName, fold, shortDate } from "../text/format.ts";
 import type { Refusal } from "./api.ts";
-import { choose, type Draft, type DraftFault, faultsOf, findPasted, toSession } from "./draft.ts";
+import {
+  choose,
+  dayChoices,
+  type Draft,
+  type DraftFault,
+  faultsOf,
+  findPasted,
+  timeChoices,
+  toSession,
+} from "./draft.ts";
 import { Page, RefusalAlert } from "./page.tsx";
 import { ROUTES } from "./routes.ts";
 import { useDesk } from "./store.ts";
@@ -48,6 +57,8 @@ export function NewSessionPage() {
   const summary = useRef<HTMLDivElement>(null);
 
   useEffect(() => localStorage.setItem(KEY, JSON.stringify(draft.value)), [draft.value]);
+  const days = useMemo(() => dayChoices(desk.now.peek(), draft.peek().date), []);
+  const times = useMemo(timeChoices, []);
   const set = (change: Partial<Draft>) => {
     draft.value = { ...draft.value, ...change };
   };
@@ -129,19 +140,21 @@ export function NewSessionPage() {
             />
             <div class="stack">
               <div class="pair">
-                <Field
+                <SelectField
                   label={NEW_SESSION.date}
-                  type="date"
+                  placeholder={NEW_SESSION.dateChoose}
                   value={draft.value.date}
                   error={fault("missingDate")}
-                  onInput={(date) => set({ date })}
+                  groups={days}
+                  onChange={(date) => set({ date })}
                 />
-                <Field
+                <SelectField
                   label={NEW_SESSION.time}
-                  type="time"
+                  placeholder={NEW_SESSION.timeChoose}
                   value={draft.value.time}
                   error={fault("missingTime")}
-                  onInput={(time) => set({ time })}
+                  groups={[{ choices: times }]}
+                  onChange={(time) => set({ time })}
                 />
               </div>
               <p class="hint">{NEW_SESSION.whenHint}</p>
@@ -149,7 +162,7 @@ export function NewSessionPage() {
             <SelectField
               label={NEW_SESSION.central}
               hint={NEW_SESSION.centralHint}
-              placeholder={points.length === 0 ? NEW_SESSION.missingPoints : NEW_SESSION.missingCentral}
+              placeholder={points.length === 0 ? NEW_SESSION.centralFirst : NEW_SESSION.centralChoose}
               value={draft.value.central}
               error={fault("missingCentral")}
               groups={[

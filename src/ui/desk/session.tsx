@@ -6,9 +6,9 @@ import type { SessionView } from "../../hub/http/views.ts";
 import type { SessionId } from "../../protocol/protocol.ts";
 import { Button, ButtonLink } from "../design/button.tsx";
 import { Confirm } from "../design/dialog.tsx";
-import { Alert, Lamp, RecordingMark } from "../design/states.tsx";
+import { Alert, Lamp } from "../design/states.tsx";
 import { type Column, DataTable } from "../design/table.tsx";
-import { COPIES, SESSION, SESSIONS } from "../text/desk.ts";
+import { COPIES, ROOMS, SESSION, SESSIONS } from "../text/desk.ts";
 import { dayAndTime, duration, remaining, stopwatch } from "../text/format.ts";
 import { ROLES, TROUBLES } from "../text/terms.ts";
 import type { Refusal, SessionAct } from "./api.ts";
@@ -21,11 +21,12 @@ import { TroubleAlert } from "./room-detail.tsx";
 import { ROUTES } from "./routes.ts";
 import { SessionBadge } from "./sessions.tsx";
 import { useDesk } from "./store.ts";
-import { RecordingState } from "./tile.tsx";
+import { RecordingCount, RecordingState } from "./tile.tsx";
 import { RoomWall } from "./wall.tsx";
 
 /** Above this many rooms a table is read faster than pictures. */
 const WALL_MOST = 24;
+const HELP_SHOWN = 3;
 
 export function SessionPage() {
   const { facts } = useDesk();
@@ -101,7 +102,7 @@ function OneSession({ session }: { session: SessionView }) {
     >
       <div class="stack-wide">
         {refusal.value && <RefusalAlert code={refusal.value} />}
-        <Clock session={session} rooms={rooms} />
+        {session.state !== "ended" && <Clock session={session} rooms={rooms} />}
         {session.state === "ended" ? <Copies session={session} /> : <Rooms session={session} rooms={rooms} />}
         <section class="stack">
           <h2>{SESSION.events}</h2>
@@ -149,8 +150,11 @@ function When({ session }: { session: SessionView }) {
   if (session.endedAt && session.startedAt)
     return (
       <p>
-        {SESSION.startedAt(dayAndTime(session.startedAt, nowMs))}. {SESSION.endedAt(dayAndTime(session.endedAt, nowMs))}
-        .
+        {SESSION.ran(
+          dayAndTime(session.startedAt, nowMs),
+          dayAndTime(session.endedAt, nowMs),
+          duration(sessionClock(session, nowMs).runningMs),
+        )}
       </p>
     );
   if (session.startedAt) return <p>{SESSION.startedAt(dayAndTime(session.startedAt, nowMs))}</p>;
@@ -186,16 +190,20 @@ function Clock({ session, rooms }: { session: SessionView; rooms: RoomFacts[] })
   return (
     <div class="card clock">
       <p>
-        <span class="soft">{session.state === "ended" ? SESSION.total : SESSION.elapsed}</span>
+        <span class="soft">{SESSION.elapsed}</span>
         <b class="clock-digits">{stopwatch(clock.runningMs)}</b>
       </p>
       {session.state === "live" && (
         <p class="clock-note">
-          {recording === rooms.length ? (
-            <RecordingMark>{SESSION.recordingAll(recording)}</RecordingMark>
-          ) : (
-            <b class="clock-warn">{SESSION.recordingSome(recording, rooms.length)}</b>
-          )}
+          <RecordingCount
+            recording={recording}
+            all={rooms.length}
+            words={
+              recording === rooms.length
+                ? SESSION.recordingAll(recording)
+                : SESSION.recordingSome(recording, rooms.length)
+            }
+          />
         </p>
       )}
       {session.state === "paused" && (
@@ -212,9 +220,13 @@ function Rooms({ session, rooms }: { session: SessionView; rooms: RoomFacts[] })
   return (
     <section class="stack">
       <h2>{SESSION.rooms}</h2>
-      {troubled.slice(0, 3).map(({ room, lamps }) => (
-        <TroubleAlert key={room.point.id} trouble={lamps.troubles[0] ?? "offline"} room={room.point.name} />
-      ))}
+      {troubled.length > 0 && (
+        <div class="alerts">
+          {troubled.slice(0, HELP_SHOWN).map(({ room, lamps }) => (
+            <TroubleAlert key={room.point.id} trouble={lamps.troubles[0] ?? "offline"} room={room.point.name} />
+          ))}
+        </div>
+      )}
       {rooms.length <= WALL_MOST ? <RoomWall rooms={rooms} /> : <RoomsTable session={session} rooms={rooms} />}
     </section>
   );
@@ -267,7 +279,7 @@ function RoomsTable({ session, rooms }: { session: SessionView; rooms: RoomFacts
       rows={rooms}
       columns={columns}
       rowKey={({ room }) => room.point.id}
-      filterLabel={SESSION.room}
+      filterLabel={ROOMS.filter}
       rowTone={({ need }) => (need === "bad" || need === "warn" ? need : undefined)}
     />
   );
@@ -286,7 +298,7 @@ function Copies({ session }: { session: SessionView }) {
         caption={SESSION.copies}
         rows={view.rooms}
         rowKey={({ point }) => point.id}
-        filterLabel={SESSION.room}
+        filterLabel={ROOMS.filter}
         columns={[
           {
             key: "room",
@@ -299,19 +311,19 @@ function Copies({ session }: { session: SessionView }) {
             key: "recorded",
             head: SESSION.atRoom,
             value: ({ copies }) => copies.recorded,
-            cell: ({ copies }) => COPIES.recorded(copies.recorded, copies.recordedBytes),
+            cell: ({ copies }) => COPIES.recordedShort(copies.recorded, copies.recordedBytes),
           },
           {
             key: "hub",
             head: SESSION.atHub,
             value: ({ copies }) => copies.hub,
-            cell: ({ copies }) => COPIES.progress(copies.hub, copies.recorded),
+            cell: ({ copies }) => COPIES.segments(copies.hub, copies.recorded),
           },
           {
             key: "province",
             head: SESSION.atProvince,
             value: ({ copies }) => copies.province,
-            cell: ({ copies }) => COPIES.progress(copies.province, copies.recorded),
+            cell: ({ copies }) => COPIES.segments(copies.province, copies.recorded),
           },
           { key: "state", head: SESSIONS.state, cell: ({ copies }) => <CopiesBadge copies={copies} /> },
         ]}

@@ -30,9 +30,7 @@ export function RoomTile({ facts, chosen, onChoose }: Props) {
       </div>
       <div class="tile-words">
         <h3>
-          <button type="button" aria-pressed={chosen} onClick={onChoose} title={room.point.name}>
-            {room.point.name}
-          </button>
+          <TileName name={room.point.name} pressed={chosen} onPress={onChoose} />
         </h3>
         {room.box && room.connected ? (
           <p class="lamps tile-lamps">
@@ -41,13 +39,30 @@ export function RoomTile({ facts, chosen, onChoose }: Props) {
             <Lamp of="link" state={lamps.link} short />
           </p>
         ) : (
-          <p class="soft small">{room.box ? ROOMS.offline : ROOMS.noBox}</p>
+          need !== "bad" && <p class="soft small">{room.box ? ROOMS.offline : ROOMS.noBox}</p>
         )}
         {trouble && (need === "bad" || need === "warn") && (
           <p class={`tile-trouble tile-trouble-${need}`}>{TROUBLES[trouble].title}</p>
         )}
       </div>
     </li>
+  );
+}
+
+/** A longer name is written smaller, so that its end is seen. */
+const LONG_NAME = 28;
+
+export function TileName({ name, pressed, onPress }: { name: string; pressed: boolean; onPress: () => void }) {
+  return (
+    <button
+      type="button"
+      class={name.length > LONG_NAME ? "long" : undefined}
+      aria-pressed={pressed}
+      title={name}
+      onClick={onPress}
+    >
+      <span>{name}</span>
+    </button>
   );
 }
 
@@ -79,6 +94,11 @@ function Marks({ facts }: { facts: RoomFacts }) {
       )}
     </div>
   );
+}
+
+/** How many rooms record; anything short of all is a warning and not the recording sign. */
+export function RecordingCount({ recording, all, words }: { recording: number; all: number; words: string }) {
+  return recording === all ? <RecordingMark>{words}</RecordingMark> : <b class="word-bad">{words}</b>;
 }
 
 /** Recording as the box measures it, in words for a table. */

@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import type { RecordingSummaryView, SessionView } from "../../hub/http/views.ts";
 import { ButtonLink } from "../design/button.tsx";
-import { EmptyState, Progress, RecordingMark, Skeleton } from "../design/states.tsx";
+import { EmptyState, Progress, Skeleton } from "../design/states.tsx";
 import { COPIES, SESSION, TODAY, WORDS } from "../text/desk.ts";
 import { count, dayAndTime, longDate, percent, remaining, stopwatch } from "../text/format.ts";
 import { SESSION_STATES } from "../text/terms.ts";
@@ -14,6 +14,7 @@ import { TroubleAlert } from "./room-detail.tsx";
 import { ROUTES } from "./routes.ts";
 import { SessionBadge, sessionWhen } from "./sessions.tsx";
 import { useDesk } from "./store.ts";
+import { RecordingCount } from "./tile.tsx";
 
 const HELP_SHOWN = 4;
 const LATER_SHOWN = 4;
@@ -37,9 +38,13 @@ export function TodayPage() {
     <Page title={TODAY.title} lead={<p>{day.value}</p>}>
       <div class="today">
         <div class="stack-wide">
-          {open.map((session) => (
-            <NowCard key={session.id} session={session} />
-          ))}
+          {open.length > 0 && (
+            <div class="now-list">
+              {open.map((session) => (
+                <NowCard key={session.id} session={session} />
+              ))}
+            </div>
+          )}
           {open.length === 0 && next && <NextCard session={next} />}
           {open.length === 0 && !next && !first && (
             <EmptyState
@@ -67,14 +72,16 @@ export function TodayPage() {
               {TODAY.noPointsText}
             </EmptyState>
           ) : (
-            <Help />
+            <>
+              <Help />
+              <Later sessions={open.length > 0 ? coming : later} />
+            </>
           )}
         </div>
         {!first && (
           <div class="stack-wide">
             <Numbers />
             <Underway />
-            <Later sessions={open.length > 0 ? coming : later} />
           </div>
         )}
       </div>
@@ -91,7 +98,11 @@ function NowCard({ session }: { session: SessionView }) {
       <div class="row">
         <SessionBadge state={session.state} />
         {session.state === "live" && (
-          <RecordingMark>{TODAY.recordingRooms(recording, session.points.length)}</RecordingMark>
+          <RecordingCount
+            recording={recording}
+            all={session.points.length}
+            words={TODAY.recordingRooms(recording, session.points.length)}
+          />
         )}
       </div>
       <h2>

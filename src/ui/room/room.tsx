@@ -121,7 +121,7 @@ function Say({ state, nowMs }: { state: RoomState; nowMs: number }) {
     return (
       <div class="room-say">
         <p class="soft">{state.session.state === "paused" ? ROOM.paused : ROOM.now}</p>
-        <h2>{state.session.name}</h2>
+        <SessionName name={state.session.name} />
         <p>{ROLES[state.session.role]}</p>
         {state.session.state === "paused" && <p class="lead">{ROOM.pausedText}</p>}
       </div>
@@ -131,7 +131,7 @@ function Say({ state, nowMs }: { state: RoomState; nowMs: number }) {
     return (
       <div class="room-say">
         <p class="soft">{ROOM.next}</p>
-        <h2>{name}</h2>
+        <SessionName name={name} />
         {scheduledAt && (
           <p class="lead">
             {dayAndTime(scheduledAt, nowMs)}, {remaining(Date.parse(scheduledAt) - nowMs)}
@@ -149,6 +149,13 @@ function Say({ state, nowMs }: { state: RoomState; nowMs: number }) {
     </div>
   );
 }
+
+/** Above this a name at the large size would push the rest off the screen. */
+const LONG_NAME = 48;
+
+const SessionName = ({ name }: { name: string }) => (
+  <h2 class={name.length > LONG_NAME ? "long" : undefined}>{name}</h2>
+);
 
 /** What the camera sees. A broken stream of pictures is asked for again, with a new address. */
 function OwnPicture() {

@@ -1,7 +1,6 @@
 /** All wording of the room's TV. Read from 4 m by people who did not come to learn a machine: short, one thing at a time. */
 
 export const ROOM = {
-  title: "Màn hình phòng",
   agentAway: "Đang nối lại với thiết bị",
   agentAwayText: "Màn hình sẽ tự trở lại. Không cần bấm gì.",
   starting: "Đang khởi động",
@@ -29,10 +28,7 @@ export const ROOM = {
   ready: "Phòng đã sẵn sàng",
   readyText: "Không cần làm gì.",
   notRecording: "CHƯA GHI ÂM, GHI HÌNH",
-  recordedFor: (clock: string): string => `Đã ghi ${clock}`,
   others: (n: number): string => `và ${n} việc khác`,
-  pendingLink: "Bản ghi tự về trung tâm khi có đường truyền.",
   hub: "Trung tâm",
   address: "Thiết bị",
-  version: "Phiên bản",
 };
