@@ -161,7 +161,8 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
     const compose = (machine: Awaited<ReturnType<InstanceType<typeof Machine>["measure"]>>): Health => {
       const facts = recorder.facts();
       const { segments, bytes } = uplink.unsynced();
-      const recording = { ...facts.recording, unsyncedSegments: segments, unsyncedBytes: bytes };
+      // Omit of a loose object forgets its keys.
+      const recording = { ...facts.recording, unsyncedSegments: segments, unsyncedBytes: bytes } as Health["recording"];
       return { ...machine, ...facts, agentVersion, link: uplink.link(), recording };
     };
     const serving = runForever({ name: "room", clock, log, baseMs: 1_000, capMs: 10_000 }, signal, async (signal) => {
