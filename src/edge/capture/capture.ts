@@ -91,6 +91,8 @@ export class Capture {
 
   /** Chooses among what is plugged in now. */
   async choose(): Promise<Source> {
+    // Asked for first: without it, nothing else is begun.
+    await this.ffmpeg();
     const { source } = this.options.config;
     const none = { cameras: [], microphones: [] };
     return chooseSource(source, this.quality, {

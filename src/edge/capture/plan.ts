@@ -57,6 +57,8 @@ export interface PlanInput {
 export const SEGMENT_LIST = "segments.csv";
 const SEGMENT_SECONDS = 10;
 export const SOUND_RATE = 48_000;
+/** FFmpeg's names of V4L2 pixel formats. */
+const INPUT_FORMATS: Record<string, string> = { MJPG: "mjpeg", YUYV: "yuyv422", NV12: "nv12" };
 const OWN_PICTURE = { width: 480, frameRate: 10 };
 /** Measurement of sound is printed once per this many momentary loudness values of 100 ms. */
 const LOUDNESS_EVERY = 5;
@@ -152,10 +154,7 @@ function pictureInput(picture: PictureSource, { record }: Quality, paths: RunPat
         ...["-thread_queue_size", "64", "-f", "v4l2", "-ts", "abs"],
         ...(picture.mode
           ? [
-              ...[
-                "-input_format",
-                picture.mode.fourcc === "MJPG" ? "mjpeg" : picture.mode.fourcc === "NV12" ? "nv12" : "yuyv422",
-              ],
+              ...["-input_format", INPUT_FORMATS[picture.mode.fourcc] ?? "mjpeg"],
               ...["-video_size", `${picture.mode.width}x${picture.mode.height}`],
               ...["-framerate", `${picture.mode.frameRate}`],
             ]
@@ -165,8 +164,8 @@ function pictureInput(picture: PictureSource, { record }: Quality, paths: RunPat
     case "file":
       return ["-re", "-stream_loop", "-1", "-i", picture.path];
     case "slate":
-      return ["-re", "-f", "lavfi", "-i", `color=c=0x1f2a37:size=${size}:rate=${record.frameRate}`];
   }
+  return ["-re", "-f", "lavfi", "-i", `color=c=0x1f2a37:size=${size}:rate=${record.frameRate}`];
 }
 
 function soundInputs({ picture, sound }: Source, paths: RunPaths): string[] {
@@ -184,6 +183,6 @@ function soundInputs({ picture, sound }: Source, paths: RunPaths): string[] {
     case "file":
       return ["-re", "-stream_loop", "-1", "-i", sound.path];
     case "silence":
-      return ["-re", "-f", "lavfi", "-i", `anullsrc=sample_rate=${SOUND_RATE}:channel_layout=mono`];
   }
+  return ["-re", "-f", "lavfi", "-i", `anullsrc=sample_rate=${SOUND_RATE}:channel_layout=mono`];
 }

@@ -35,19 +35,18 @@ export function chooseSource(
       };
     }
     case "auto":
-    case "devices": {
-      const { camera, microphone } = chooseDevices(found.devices, config.kind === "devices" ? config : {});
-      return {
-        picture: camera
-          ? { kind: "camera", path: camera.path, name: camera.name, mode: chooseMode(camera.modes, quality.record) }
-          : { kind: "slate" },
-        sound: microphone
-          ? { kind: microphone.kind, address: microphone.address, name: microphone.name }
-          : { kind: "silence" },
-        words: `${camera?.name ?? "no camera"}; ${microphone?.name ?? "no microphone"}`,
-      };
-    }
+    case "devices":
   }
+  const { camera, microphone } = chooseDevices(found.devices, config.kind === "devices" ? config : {});
+  return {
+    picture: camera
+      ? { kind: "camera", path: camera.path, name: camera.name, mode: chooseMode(camera.modes, quality.record) }
+      : { kind: "slate" },
+    sound: microphone
+      ? { kind: microphone.kind, address: microphone.address, name: microphone.name }
+      : { kind: "silence" },
+    words: `${camera?.name ?? "no camera"}; ${microphone?.name ?? "no microphone"}`,
+  };
 }
 
 /** Two sources that FFmpeg would open in the same way. */

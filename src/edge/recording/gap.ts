@@ -1,0 +1,67 @@
+import type { GapCause, TakeEndRecord } from "../../protocol/protocol.ts";
+
+/** A moment in the clocks that a box has. */
+export interface Moment {
+  /** Milliseconds since 1970, corrected by the hub's offset where that was known. */
+  utcMs: number;
+  monotonicMs: number;
+  bootId: string;
+}
+
+/** Monotonic within one boot, wall clock across boots; never negative. */
+export function elapsedMs(from: Moment, to: Moment): number {
+  const ms = from.bootId === to.bootId ? to.monotonicMs - from.monotonicMs : to.utcMs - from.utcMs;
+  return Math.max(0, ms);
+}
+
+export interface Gap {
+  cause: GapCause;
+  fromUtcMs: number;
+  toUtcMs: number;
+  durationMs: number;
+  detail: string;
+}
+
+export interface EndOfTake {
+  /** End of the last frame that is in its files. */
+  end: Moment;
+  reason: TakeEndRecord["reason"];
+  /** What the recorder knew of the end beyond the reason. */
+  known: { cause: GapCause; detail: string } | undefined;
+}
+
+/**
+ * What is missing before a take's first frame: since the end of the session's former take, or since the session's
+ * start where this take is its first. Undefined where nothing is.
+ */
+export function gapBefore(first: Moment, former: EndOfTake | undefined, sessionStartedUtcMs: number): Gap | undefined {
+  if (!former) {
+    const durationMs = first.utcMs - sessionStartedUtcMs;
+    if (durationMs <= 0) return undefined;
+    const detail = "from the session's start to the first frame";
+    return { cause: "starting", fromUtcMs: sessionStartedUtcMs, toUtcMs: first.utcMs, durationMs, detail };
+  }
+  const durationMs = elapsedMs(former.end, first);
+  const { cause, detail } = former.known ?? causeAfter(former.reason, former.end.bootId === first.bootId);
+  // Told from the new take's clock, which is the better anchored one.
+  return { cause, fromUtcMs: first.utcMs - durationMs, toUtcMs: first.utcMs, durationMs, detail };
+}
+
+function causeAfter(reason: TakeEndRecord["reason"], sameBoot: boolean): { cause: GapCause; detail: string } {
+  switch (reason) {
+    case "paused":
+      return { cause: "paused", detail: "the session was paused" };
+    case "encoderDied":
+      return { cause: "encoderDied", detail: "the encoder ended by itself" };
+    case "encoderStalled":
+      return { cause: "encoderStalled", detail: "the encoder stood still and was replaced" };
+    case "agentStopped":
+      return { cause: "agentDied", detail: "the agent was stopped" };
+    case "recovered":
+      return sameBoot
+        ? { cause: "agentDied", detail: "agent and encoder were killed" }
+        : { cause: "powerLost", detail: "the box was started again" };
+    case "sessionEnded":
+  }
+  return { cause: "unknown", detail: "the session had ended and began again" };
+}
