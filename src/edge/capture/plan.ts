@@ -59,6 +59,8 @@ const SEGMENT_SECONDS = 10;
 export const SOUND_RATE = 48_000;
 /** FFmpeg's names of V4L2 pixel formats. */
 const INPUT_FORMATS: Record<string, string> = { MJPG: "mjpeg", YUYV: "yuyv422", NV12: "nv12" };
+/** Raw streams say nothing of themselves; looking for it costs more than a second of start (measured). */
+const PROBE_NOTHING = ["-probesize", "32", "-analyzeduration", "0"];
 const OWN_PICTURE = { width: 480, frameRate: 10 };
 /** Measurement of sound is printed once per this many momentary loudness values of 100 ms. */
 const LOUDNESS_EVERY = 5;
@@ -146,6 +148,7 @@ function pictureInput(picture: PictureSource, { record }: Quality, paths: RunPat
   switch (picture.kind) {
     case "virtual":
       return [
+        ...PROBE_NOTHING,
         ...["-thread_queue_size", "16", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-video_size", size],
         ...["-framerate", `${record.frameRate}`, "-i", paths.videoFifo],
       ];
@@ -171,7 +174,10 @@ function pictureInput(picture: PictureSource, { record }: Quality, paths: RunPat
 function soundInputs({ picture, sound }: Source, paths: RunPaths): string[] {
   switch (sound.kind) {
     case "virtual":
-      return ["-thread_queue_size", "256", "-f", "s16le", "-ar", `${SOUND_RATE}`, "-ac", "1", "-i", paths.audioFifo];
+      return [
+        ...PROBE_NOTHING,
+        ...["-thread_queue_size", "256", "-f", "s16le", "-ar", `${SOUND_RATE}`, "-ac", "1", "-i", paths.audioFifo],
+      ];
     case "alsa":
     case "pulse":
       return [
