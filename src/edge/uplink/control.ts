@@ -42,7 +42,8 @@ class ControlError extends Error {
 
 const OPEN_TIMEOUT_MS = 2_000;
 const CLOSE_WITHIN_MS = 300;
-const RECONNECT_MS = { baseMs: 250, capMs: 1_000 };
+/** With the handshake, a line that is back carries the channel within a second. */
+const RECONNECT_MS = { baseMs: 250, capMs: 800 };
 /** One text message from the hub: 500 receipts are 200 kB. */
 const MAX_MESSAGE_BYTES = 4 << 20;
 /** Beyond this, what can be said again later is not queued. */
