@@ -30,7 +30,7 @@ interface Props {
 
 const ZOOM_STEP = 0.6;
 /** A longer name takes two small lines: its end is what tells rooms apart. */
-const LONG_NAME = 26;
+const LONG_NAME = 30;
 const percent = (share: number): string => `${share * 100}%`;
 const place = (view: Span, span: Span) => {
   const from = Math.max(position(view, span.from), 0);

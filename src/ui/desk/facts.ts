@@ -169,11 +169,18 @@ export function sessionClock(session: Pick<SessionView, "events" | "startedAt">,
 
 // ---- wall
 
-/** Below this a face is not recognised and three lamps do not fit on a line. */
-const TILE_MIN_PX = 228;
 const TILE_GAP_PX = 16;
-/** Name and lamps below the picture. */
-const TILE_WORDS_PX = 92;
+
+export interface Tile {
+  /** Below this width it is of no use. */
+  minPx: number;
+  /** Height of what stands below the picture. */
+  wordsPx: number;
+}
+/** A face is recognised, three lamps fit on a line; name and lamps below. */
+const ROOM_TILE: Tile = { minPx: 228, wordsPx: 92 };
+/** A recording beside the timeline: smaller, and only a name below. */
+export const RECORDING_TILE: Tile = { minPx: 172, wordsPx: 64 };
 
 export interface WallShape {
   columns: number;
@@ -181,16 +188,16 @@ export interface WallShape {
 }
 
 /** A wall of 16:9 pictures, as large as they can be with all in view, else as small as stays legible. */
-export function wallShape(widthPx: number, heightPx: number, count: number): WallShape {
+export function wallShape(widthPx: number, heightPx: number, count: number, tile: Tile = ROOM_TILE): WallShape {
   const share = (columns: number): number => Math.floor((widthPx - (columns - 1) * TILE_GAP_PX) / columns);
-  const most = Math.max(1, Math.floor((widthPx + TILE_GAP_PX) / (TILE_MIN_PX + TILE_GAP_PX)));
+  const most = Math.max(1, Math.floor((widthPx + TILE_GAP_PX) / (tile.minPx + TILE_GAP_PX)));
   let best: WallShape = { columns: most, tilePx: share(most) };
   let bestPx = 0;
   for (let columns = 1; columns <= most; columns += 1) {
     const rows = Math.ceil(count / columns);
-    const pictureHeight = (heightPx - (rows - 1) * TILE_GAP_PX) / rows - TILE_WORDS_PX;
+    const pictureHeight = (heightPx - (rows - 1) * TILE_GAP_PX) / rows - tile.wordsPx;
     const tilePx = Math.min(share(columns), Math.floor((pictureHeight * 16) / 9));
-    if (tilePx >= TILE_MIN_PX && tilePx > bestPx) {
+    if (tilePx >= tile.minPx && tilePx > bestPx) {
       best = { columns, tilePx };
       bestPx = tilePx;
     }

@@ -10,6 +10,9 @@ import type { Refusal } from "./api.ts";
 import { ROUTES } from "./routes.ts";
 import { useShell } from "./shell.tsx";
 
+/** A longer title is set smaller, so that the page below it stays in sight. */
+const LONG_TITLE = 60;
+
 interface Props {
   title: string;
   lead?: ComponentChildren;
@@ -39,7 +42,7 @@ export function Page(props: Props) {
       <header class="page-head">
         <div class="page-title">
           <div class="row">
-            <h1 ref={heading} tabIndex={-1}>
+            <h1 ref={heading} tabIndex={-1} class={props.title.length > LONG_TITLE ? "long" : undefined}>
               {props.title}
             </h1>
             {props.badge}

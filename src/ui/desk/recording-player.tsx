@@ -11,7 +11,7 @@ import { mergeBars } from "../design/timeline-scale.ts";
 import { EVENT_WORDS, RECORDING, TIMELINE } from "../text/desk.ts";
 import { byName, clockTimeSeconds, stopwatch } from "../text/format.ts";
 import { GAP_CAUSES } from "../text/terms.ts";
-import { wallShape } from "./facts.ts";
+import { RECORDING_TILE, wallShape } from "./facts.ts";
 import type { Master } from "./master.ts";
 import { barsOf, frameMs, playables, wholeOf } from "./playback.ts";
 import { RecordingVideo } from "./recording-video.tsx";
@@ -202,14 +202,14 @@ function Videos({ rooms, shown, heard, master, onHear }: VideosProps) {
   useLayoutEffect(() => {
     const element = frame.current!;
     const measure = () => {
-      space.value = { width: element.clientWidth, height: Math.max(260, innerHeight * 0.55) };
+      space.value = { width: element.clientWidth, height: Math.max(260, innerHeight * 0.5) };
     };
     const observer = new ResizeObserver(measure);
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
   const visible = rooms.filter(({ point }) => shown.includes(point.id));
-  const shape = wallShape(space.value.width, space.value.height, visible.length);
+  const shape = wallShape(space.value.width, space.value.height, visible.length, RECORDING_TILE);
   return (
     <div ref={frame}>
       <ul class="wall" style={{ gridTemplateColumns: `repeat(${shape.columns}, ${shape.tilePx}px)` }}>

@@ -25,6 +25,8 @@ import { ROUTES } from "./routes.ts";
 import { useDesk } from "./store.ts";
 
 const KEY = "diemcau.draft";
+/** Names above this stand in one column. */
+const LONG_NAME = 36;
 
 function storedDraft(): Draft | undefined {
   try {
@@ -214,14 +216,7 @@ export function NewSessionPage() {
               <Button onPress={() => select([...new Set([...points, ...shown.map(({ point }) => point.id)])])}>
                 {words.length > 0 ? NEW_SESSION.selectShown : NEW_SESSION.selectAll}
               </Button>
-              {points.length > 0 && (
-                <Button kind="quiet" onPress={() => select([])}>
-                  {NEW_SESSION.clear}
-                </Button>
-              )}
-            </div>
-            {last && points.length === 0 && (
-              <div class="row">
+              {last && points.length === 0 && (
                 <Button
                   onPress={() =>
                     set({
@@ -230,12 +225,17 @@ export function NewSessionPage() {
                     })
                   }
                 >
-                  {NEW_SESSION.likeLast(last.name)}
+                  {NEW_SESSION.likeLast}
                 </Button>
-              </div>
-            )}
+              )}
+              {points.length > 0 && (
+                <Button kind="quiet" onPress={() => select([])}>
+                  {NEW_SESSION.clear}
+                </Button>
+              )}
+            </div>
             {pasted.value && <Alert tone="info" title={pasted.value} live />}
-            <ul class="choices">
+            <ul class={`choices${shown.some(({ point }) => point.name.length > LONG_NAME) ? " choices-long" : ""}`}>
               {shown.map((room) => (
                 <li key={room.point.id}>
                   <label class="check">

@@ -1,5 +1,5 @@
 import { useComputed } from "@preact/signals";
-import { CalendarPlus, CircleCheck, MonitorPlay, Plug } from "lucide-preact";
+import { CalendarPlus, CircleCheck, Plug } from "lucide-preact";
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import type { RecordingSummaryView, SessionView } from "../../hub/http/views.ts";
@@ -116,7 +116,7 @@ function NowCard({ session }: { session: SessionView }) {
         <ButtonLink kind="primary" href={ROUTES.session(session.id)}>
           {TODAY.open}
         </ButtonLink>
-        <ButtonLink icon={MonitorPlay} href={ROUTES.rooms}>
+        <ButtonLink kind="quiet" href={ROUTES.rooms}>
           {TODAY.openRooms}
         </ButtonLink>
       </div>
@@ -149,7 +149,7 @@ function NextCard({ session }: { session: SessionView }) {
         <ButtonLink kind="primary" href={ROUTES.session(session.id)}>
           {TODAY.open}
         </ButtonLink>
-        <ButtonLink icon={MonitorPlay} href={ROUTES.rooms}>
+        <ButtonLink kind="quiet" href={ROUTES.rooms}>
           {TODAY.openRooms}
         </ButtonLink>
       </div>

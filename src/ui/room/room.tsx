@@ -5,7 +5,7 @@ import { ROOM_PICTURE_PATH, type RoomState } from "../../protocol/room.ts";
 import { Lamp } from "../design/states.tsx";
 import { clockTime, dayAndTime, duration, remaining, stopwatch } from "../text/format.ts";
 import { ROOM } from "../text/room.ts";
-import { RECORDING_SIGN, ROLES, TROUBLES } from "../text/terms.ts";
+import { RECORDING_SIGN, ROLES, TROUBLES, type TroubleWords } from "../text/terms.ts";
 import type { Room } from "./agent.ts";
 
 /** The room's TV: one look from 4 m says whether all is well, and if not, what to do. */
@@ -77,16 +77,16 @@ function Paired({ state, nowMs }: { state: RoomState; nowMs: number }) {
   return (
     <main class="room room-paired">
       <header class="room-head">
-        <h1>{state.point?.name}</h1>
+        <h1 class={isLong(state.point?.name) ? "long" : undefined}>{state.point?.name}</h1>
         <p class="room-time">{clockTime(nowMs)}</p>
       </header>
+      <p class="room-lamps">
+        <Lamp of="picture" state={lamps.picture} />
+        <Lamp of="sound" state={lamps.sound} />
+        <Lamp of="link" state={lamps.link} />
+      </p>
       <OwnPicture />
       <section class="room-side">
-        <p class="room-lamps">
-          <Lamp of="picture" state={lamps.picture} />
-          <Lamp of="sound" state={lamps.sound} />
-          <Lamp of="link" state={lamps.link} />
-        </p>
         <Say state={state} nowMs={nowMs} />
       </section>
       {recording ? (
@@ -106,7 +106,7 @@ function Paired({ state, nowMs }: { state: RoomState; nowMs: number }) {
 function Say({ state, nowMs }: { state: RoomState; nowMs: number }) {
   const trouble = state.lamps.troubles[0];
   if (trouble) {
-    const words = TROUBLES[trouble];
+    const words = trouble === "offline" ? offlineWords(state) : TROUBLES[trouble];
     const others = state.lamps.troubles.length - 1;
     return (
       <div class="room-say room-trouble" role="alert">
@@ -150,12 +150,18 @@ function Say({ state, nowMs }: { state: RoomState; nowMs: number }) {
   );
 }
 
-/** Above this a name at the large size would push the rest off the screen. */
-const LONG_NAME = 48;
+/** Here the box is plainly switched on: only its line is left to look at. */
+const offlineWords = ({ recording }: RoomState): TroubleWords => ({
+  title: TROUBLES.offline.title,
+  repair: ROOM.offlineRepair,
+  comfort: recording ? ROOM.offlineRecording : ROOM.offlineIdle,
+});
 
-const SessionName = ({ name }: { name: string }) => (
-  <h2 class={name.length > LONG_NAME ? "long" : undefined}>{name}</h2>
-);
+/** Above this a name at the large size would push the rest off the screen. */
+const LONG_NAME = 44;
+const isLong = (name = ""): boolean => name.length > LONG_NAME;
+
+const SessionName = ({ name }: { name: string }) => <h2 class={isLong(name) ? "long" : undefined}>{name}</h2>;
 
 /** What the camera sees. A broken stream of pictures is asked for again, with a new address. */
 function OwnPicture() {

@@ -150,7 +150,7 @@ export const TODAY = {
   allHome: "Mọi bản ghi đã về đủ",
   allHomeText: "Không còn bản ghi nào trên đường về trung tâm hoặc về kho của tỉnh.",
   open: "Mở buổi tiếp",
-  openRooms: "Xem hình các phòng",
+  openRooms: "Xem phòng",
   recordingRooms: (n: number, all: number): string => `${count(n)}/${count(all)} phòng đang ghi`,
   readyRooms: (n: number, all: number): string => `${count(n)}/${count(all)} phòng sẵn sàng`,
   unscheduled: "Chưa hẹn giờ",
@@ -282,7 +282,7 @@ export const NEW_SESSION = {
   selectAll: "Chọn tất cả",
   selectShown: "Chọn các điểm cầu đang hiện",
   clear: "Bỏ chọn",
-  likeLast: (name: string): string => `Chọn như buổi “${name}”`,
+  likeLast: "Chọn như buổi gần nhất",
   chosen: (n: number): string => `Đã chọn ${count(n)} điểm cầu`,
   pasted: (found: number, missing: string[]): string =>
     missing.length === 0
