@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { ConfigError, parseEdgeConfig } from "./config.ts";
+import { ConfigError } from "../platform/platform.ts";
+import { parseEdgeConfig } from "./config.ts";
 
 const FILE = "/etc/diem-cau/box.json";
 const least = { dataDirectory: "/var/lib/diem-cau", runDirectory: "/run/diem-cau", hub: { host: "hub.tinh.gov.vn" } };

@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
-import { causeOf } from "../platform/platform.ts";
+import { parseConfig, readConfigText } from "../platform/platform.ts";
 import { CaptureConfig } from "./capture/capture.ts";
 
 const MANUAL = "docs/ref/box-config.md";
@@ -38,31 +37,14 @@ export interface EdgeConfig extends Omit<z.infer<typeof EdgeConfigFile>, "room">
   room: { port: number; ui: string };
 }
 
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
-  readonly code: "unreadable" | "notJson" | "invalid";
-  constructor(code: ConfigError["code"], message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
-}
-
 /** Reads the text of a configuration file; pure. Relative folders are taken from the file's own folder. */
 export function parseEdgeConfig(text: string, file: string): EdgeConfig {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new ConfigError("notJson", `${file} is not JSON (${causeOf(cause)}); see ${MANUAL}`, { cause });
-  }
-  const parsed = EdgeConfigFile.safeParse(json);
-  if (!parsed.success)
-    throw new ConfigError("invalid", `${file}: ${parsed.error.issues.flatMap(faults).join("; ")}; see ${MANUAL}`);
+  const config = parseConfig(text, file, EdgeConfigFile, MANUAL);
   const base = dirname(resolve(file));
-  const { dataDirectory, runDirectory, room, capture } = parsed.data;
+  const { dataDirectory, runDirectory, room, capture } = config;
   const { source } = capture;
   return {
-    ...parsed.data,
+    ...config,
     dataDirectory: resolve(base, dataDirectory),
     runDirectory: resolve(base, runDirectory),
     capture: { ...capture, source: source.kind === "file" ? { ...source, path: resolve(base, source.path) } : source },
@@ -73,19 +55,5 @@ export function parseEdgeConfig(text: string, file: string): EdgeConfig {
   };
 }
 
-export async function readEdgeConfig(file: string): Promise<EdgeConfig> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (cause) {
-    throw new ConfigError("unreadable", `${file} cannot be read (${causeOf(cause)}); see ${MANUAL}`, { cause });
-  }
-  return parseEdgeConfig(text, file);
-}
-
-/** `key: what is wrong`, one per key. */
-function faults(issue: z.core.$ZodIssue): string[] {
-  const at = (path: readonly PropertyKey[]) => path.map(String).join(".") || "(the whole file)";
-  if (issue.code === "unrecognized_keys") return issue.keys.map((key) => `${at([...issue.path, key])}: no such key`);
-  return [`${at(issue.path)}: ${issue.message}`];
-}
+export const readEdgeConfig = async (file: string): Promise<EdgeConfig> =>
+  parseEdgeConfig(await readConfigText(file, MANUAL), file);

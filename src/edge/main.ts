@@ -16,7 +16,7 @@ async function main(): Promise<number> {
     process.stderr.write("usage: main.ts --config FILE (docs/ref/box-config.md)\n");
     return EXIT_REFUSED;
   }
-  const [{ runAgent }, { ConfigError, readEdgeConfig }, { createLog, processLifetime, systemClock }] =
+  const [{ runAgent }, { readEdgeConfig }, { ConfigError, createLog, processLifetime, systemClock }] =
     await Promise.all([import("./agent.ts"), import("./config.ts"), import("../platform/platform.ts")]);
   try {
     const config = await readEdgeConfig(values.config);

@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
-import { causeOf } from "../platform/platform.ts";
+import { parseConfig, readConfigText } from "../platform/platform.ts";
 
 const MANUAL = "docs/ref/hub-config.md";
 
@@ -33,48 +32,16 @@ export interface HubConfig extends Omit<z.infer<typeof HubConfigFile>, "ui"> {
   ui: string;
 }
 
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
-  readonly code: "unreadable" | "notJson" | "invalid";
-  constructor(code: ConfigError["code"], message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
-}
-
 /** Reads the text of a configuration file; pure. Relative folders are taken from the file's own folder. */
 export function parseHubConfig(text: string, file: string): HubConfig {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new ConfigError("notJson", `${file} is not JSON (${causeOf(cause)}); see ${MANUAL}`, { cause });
-  }
-  const parsed = HubConfigFile.safeParse(json);
-  if (!parsed.success) {
-    const faults = parsed.error.issues.flatMap((issue) => {
-      const keys = issue.code === "unrecognized_keys" ? issue.keys : [undefined];
-      return keys.map((key) => {
-        const path = [...issue.path, ...(key === undefined ? [] : [key])].map(String).join(".");
-        return `${path || "(the whole file)"}: ${key === undefined ? issue.message : "no such key"}`;
-      });
-    });
-    throw new ConfigError("invalid", `${file}: ${faults.join("; ")}; see ${MANUAL}`);
-  }
+  const config = parseConfig(text, file, HubConfigFile, MANUAL);
   const folder = dirname(resolve(file));
   return {
-    ...parsed.data,
-    dataDirectory: resolve(folder, parsed.data.dataDirectory),
-    ui: parsed.data.ui === undefined ? join(import.meta.dirname, "../../dist/desk") : resolve(folder, parsed.data.ui),
+    ...config,
+    dataDirectory: resolve(folder, config.dataDirectory),
+    ui: config.ui === undefined ? join(import.meta.dirname, "../../dist/desk") : resolve(folder, config.ui),
   };
 }
 
-export async function readHubConfig(file: string): Promise<HubConfig> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (cause) {
-    throw new ConfigError("unreadable", `${file} cannot be read (${causeOf(cause)}); see ${MANUAL}`, { cause });
-  }
-  return parseHubConfig(text, file);
-}
+export const readHubConfig = async (file: string): Promise<HubConfig> =>
+  parseHubConfig(await readConfigText(file, MANUAL), file);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import {
   causeOf,
+  ConfigError,
   createLog,
   makeDirectory,
   processIdentity,
@@ -17,7 +18,7 @@ import {
 import type { PointId } from "../protocol/protocol.ts";
 import { createAccounts } from "./accounts/accounts.ts";
 import { createArchive } from "./archive/archive.ts";
-import { ConfigError, readHubConfig, type HubConfig } from "./config.ts";
+import { readHubConfig, type HubConfig } from "./config.ts";
 import { openDatabase } from "./database/database.ts";
 import { createFleet, openAuthority } from "./fleet/fleet.ts";
 import { createGateway, type Gateway } from "./gateway/gateway.ts";

@@ -1,4 +1,5 @@
 export * from "./clock.ts";
+export * from "./config-file.ts";
 export * from "./crypto.ts";
 export * from "./files.ts";
 export * from "./inspect.ts";
