@@ -13,13 +13,17 @@ export interface Progress {
   ended: boolean;
 }
 
+/** Loudness of one channel from the level of its K-weighted sound (ITU-R BS.1770). */
+const LUFS_OF_RMS = -0.691;
+/** Values of sound in a second. */
+const SOUNDS_PER_S = 2.5;
 const BLACK_LUMA_MAX = 48;
 const BLACK_LUMA_MEAN = 24;
 const FROZEN_SECONDS = 8;
 const SILENT_LUFS = -60;
 const SILENT_SECONDS = 8;
 const CLIPPING_DB = -0.1;
-/** Half-second values within the last ten seconds that make a warning of clipping. */
+/** Values within the last ten seconds that make a warning of clipping. */
 const CLIPPING_COUNT = 3;
 const SPEECH_SECONDS = 30;
 const SPEECH_LUFS = -42;
@@ -32,8 +36,9 @@ export class Measurements {
   progress: Progress | undefined;
   private open: Record<string, string> = {};
   private pictureNow: Record<string, number> = {};
-  private pictures: { atMs: number; black: boolean; still: boolean }[] = [];
-  private momentary = Number.NEGATIVE_INFINITY;
+  /** A live sensor's noise moves the means of a whole picture in their last digit; equal in all four is a still. */
+  private pictures: { atMs: number; black: boolean; still: boolean; likeness: string }[] = [];
+  private peakDb = Number.NEGATIVE_INFINITY;
   private sounds: { atMs: number; lufs: number; peakDb: number }[] = [];
 
   addProgress(lines: readonly string[]): void {
@@ -62,9 +67,12 @@ export class Measurements {
       if (!key.startsWith("lavfi.signalstats.")) continue;
       const name = key.slice("lavfi.signalstats.".length);
       this.pictureNow[name] = number(value);
-      if (name !== "YDIF") continue;
-      const { YMAX = 255, YAVG = 255, YDIF = 1 } = this.pictureNow;
-      this.pictures.push({ atMs: nowMs, black: YMAX < BLACK_LUMA_MAX && YAVG < BLACK_LUMA_MEAN, still: YDIF === 0 });
+      // The last of the values that are used here.
+      if (name !== "SATAVG") continue;
+      const { YMAX = 255, YAVG = 255, UAVG = 0, VAVG = 0, SATAVG = 0 } = this.pictureNow;
+      const likeness = [YAVG, UAVG, VAVG, SATAVG].join();
+      const black = YMAX < BLACK_LUMA_MAX && YAVG < BLACK_LUMA_MEAN;
+      this.pictures.push({ atMs: nowMs, black, still: this.pictures.at(-1)?.likeness === likeness, likeness });
       this.pictureNow = {};
     }
     this.pictures = this.pictures.filter(({ atMs }) => nowMs - atMs < (FROZEN_SECONDS + 2) * 1_000);
@@ -74,9 +82,9 @@ export class Measurements {
   addSound(lines: readonly string[], nowMs: number): void {
     for (const line of lines) {
       const [key, value] = split(line);
-      if (key === "lavfi.r128.M") this.momentary = number(value);
-      if (key === "lavfi.astats.Overall.Peak_level")
-        this.sounds.push({ atMs: nowMs, lufs: this.momentary, peakDb: number(value) });
+      if (key === "lavfi.astats.Overall.Peak_level") this.peakDb = number(value);
+      if (key === "lavfi.astats.Overall.RMS_level")
+        this.sounds.push({ atMs: nowMs, lufs: number(value) + LUFS_OF_RMS, peakDb: this.peakDb });
     }
     this.sounds = this.sounds.filter(({ atMs }) => nowMs - atMs < SPEECH_SECONDS * 1_000);
   }
@@ -95,9 +103,10 @@ export class Measurements {
 
   sound(): { state: "ok" | "silent" | "clipping"; levelLufs: number | null; speech: boolean } {
     const last = this.sounds.at(-1);
-    const recent = this.sounds.slice(-SILENT_SECONDS * 2);
-    const silent = recent.length >= SILENT_SECONDS * 2 && recent.every(({ lufs }) => lufs < SILENT_LUFS);
-    const clipping = this.sounds.slice(-20).filter(({ peakDb }) => peakDb >= CLIPPING_DB).length >= CLIPPING_COUNT;
+    const recent = this.sounds.slice(-SILENT_SECONDS * SOUNDS_PER_S);
+    const silent = recent.length >= SILENT_SECONDS * SOUNDS_PER_S && recent.every(({ lufs }) => lufs < SILENT_LUFS);
+    const clipping =
+      this.sounds.slice(-10 * SOUNDS_PER_S).filter(({ peakDb }) => peakDb >= CLIPPING_DB).length >= CLIPPING_COUNT;
     const loud = this.sounds.filter(({ lufs }) => lufs > SPEECH_LUFS);
     const floor = Math.min(...this.sounds.map(({ lufs }) => lufs));
     const ceiling = Math.max(...this.sounds.map(({ lufs }) => lufs));

@@ -61,13 +61,19 @@ export const SOUND_RATE = 48_000;
 const INPUT_FORMATS: Record<string, string> = { MJPG: "mjpeg", YUYV: "yuyv422", NV12: "nv12" };
 /** Raw streams say nothing of themselves; looking for it costs more than a second of start (measured). */
 const PROBE_NOTHING = ["-probesize", "32", "-analyzeduration", "0"];
-const OWN_PICTURE = { width: 480, frameRate: 10 };
-/** Measurement of sound is printed once per this many momentary loudness values of 100 ms. */
-const LOUDNESS_EVERY = 5;
+const OWN_PICTURE_WIDTH = 480;
+/** Momentary loudness (EBU Tech 3341) is that of 400 ms; listened to in frames of 20 ms. */
+const LISTEN_SAMPLES = 960;
+const LISTEN_FRAMES = 20;
+/** Filters of ITU-R BS.1770 at 48 kHz. FFmpeg's ebur128 works in steps of 100 ms, which would hold up all outputs. */
+const K_WEIGHTING =
+  "biquad=b0=1.53512485958697:b1=-2.69169618940638:b2=1.19839281085285:a0=1:a1=-1.69065929318241:a2=0.73248077421585," +
+  "biquad=b0=1:b1=-2:b2=1:a0=1:a1=-1.99004745483398:a2=0.99007225036621";
 
 /**
  * The whole command line of the encoder. Only options that FFmpeg 5.1 and 7.1 both know. The record comes first: FFmpeg
- * finishes its outputs in this order. Nothing named here needs the agent: files, FIFOs and loopback RTMP only.
+ * finishes its outputs in this order. Every output has the full frame rate: FFmpeg 5.1 feeds whichever lags behind most,
+ * so one that takes a frame a second lets all others arrive in bursts of a second (measured). Nothing named here needs the agent: files, FIFOs and loopback RTMP only.
  */
 export function planEncoder(input: PlanInput): string[] {
   const { source, quality, paths } = input;
@@ -79,17 +85,19 @@ export function planEncoder(input: PlanInput): string[] {
   const pace = exact ? ["-fps_mode", "passthrough"] : ["-fps_mode", "cfr", "-r", `${record.frameRate}`];
   const recording = input.recordTo !== null;
   const live1 = input.liveUrl;
+  const once = `enable=eq(mod(n\\,${record.frameRate})\\,0)`;
 
   const pictureTaps = [...(live1 ? ["[live]"] : []), "[own0]", "[look0]"];
   const graph = [
     `[0:v:0]${exact || source.picture.kind === "slate" ? "" : fit(record.width, record.height)}format=yuv420p${recording ? ",split=2[record][small0]" : "[small0]"}`,
     `[small0]scale=${live.width}:${live.height}:flags=fast_bilinear,split=${pictureTaps.length}${pictureTaps.join("")}`,
-    `[own0]fps=${OWN_PICTURE.frameRate},scale=${OWN_PICTURE.width}:-2:flags=fast_bilinear:out_range=pc,format=yuvj420p[own]`,
-    // Plain numbers per second, not events: a restarted agent needs no history.
-    `[look0]fps=1,scale=160:90:flags=fast_bilinear,signalstats,metadata=mode=print:file=${paths.picture}:direct=1[look]`,
+    `[own0]scale=${OWN_PICTURE_WIDTH}:-2:flags=fast_bilinear:out_range=pc,format=yuvj420p[own]`,
+    // Plain numbers per second, not events: a restarted agent needs no history. The frames between pass untouched.
+    `[look0]scale=160:90:flags=fast_bilinear,signalstats,metadata=mode=print:file=${paths.picture}:direct=1:${once}[look]`,
     `[${soundInput}]aresample=${SOUND_RATE}${source.sound.kind === "virtual" ? "" : ":async=1"},aformat=channel_layouts=mono,asplit=${1 + (recording ? 1 : 0) + (live1 ? 1 : 0)}${recording ? "[recordSound]" : ""}${live1 ? "[liveSound]" : ""}[listen0]`,
-    `[listen0]ebur128=metadata=1,astats=metadata=1:measure_perchannel=none:measure_overall=Peak_level:reset=${LOUDNESS_EVERY},` +
-      `aselect=eq(mod(n\\,${LOUDNESS_EVERY})\\,${LOUDNESS_EVERY - 1}),ametadata=mode=print:file=${paths.sound}:direct=1[listen]`,
+    `[listen0]asetnsamples=n=${LISTEN_SAMPLES}:p=0,astats=metadata=1:measure_perchannel=none:measure_overall=Peak_level:reset=${LISTEN_FRAMES},` +
+      `${K_WEIGHTING},astats=metadata=1:measure_perchannel=none:measure_overall=RMS_level:reset=${LISTEN_FRAMES},` +
+      `ametadata=mode=print:file=${paths.sound}:direct=1:enable=eq(mod(n\\,${LISTEN_FRAMES})\\,${LISTEN_FRAMES - 1})[listen]`,
   ];
   const gop = ["-g", `${record.frameRate}`, "-keyint_min", `${record.frameRate}`, "-sc_threshold", "0", "-bf", "0"];
 
@@ -108,7 +116,8 @@ export function planEncoder(input: PlanInput): string[] {
           ...["-c:a", "aac", "-b:a", "96k", "-muxdelay", "0", "-muxpreload", "0"],
           ...["-f", "segment", "-segment_format", "mpegts", "-segment_time", `${SEGMENT_SECONDS}`],
           // Each frame is handed to the kernel at once: kill -9 then costs a frame, not a buffer.
-          ...["-segment_format_options", "pes_payload_size=0:flush_packets=1"],
+          ...["-segment_format_options", "pes_payload_size=0"],
+          ...["-fflags", "+flush_packets"],
           ...["-segment_list", `${input.recordTo}/${SEGMENT_LIST}`, "-segment_list_type", "csv"],
           `${input.recordTo}/${SEGMENT_FILE_PATTERN}`,
         ]

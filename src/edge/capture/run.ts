@@ -55,6 +55,7 @@ export class EncoderRun {
   private readonly measured = new Measurements();
   private readonly beganMs: number;
   private hasExited = false;
+  private roomHasExited = false;
   private lastFrame = 0;
   private lastFrameMs: number;
   private deviceLookMs = 0;
@@ -84,6 +85,7 @@ export class EncoderRun {
     this.beganMs = this.clock.monotonicMs();
     this.lastFrameMs = this.beganMs;
     void this.ffmpeg.exited.then(() => (this.hasExited = true));
+    void this.room?.exited.then(() => (this.roomHasExited = true));
   }
 
   get exited(): Promise<void> {
@@ -128,7 +130,8 @@ export class EncoderRun {
 
   trouble(): RunTrouble | undefined {
     if (this.lostDevice !== undefined) return { kind: "deviceLost", device: this.lostDevice };
-    if (this.hasExited) return { kind: "exited" };
+    // FFmpeg would wait for ever to open the FIFO of a room that never began; later on it is told by end of file.
+    if (this.hasExited || (this.roomHasExited && this.lastFrame === 0)) return { kind: "exited" };
     const limitMs = this.lastFrame === 0 ? FIRST_FRAME_LIMIT_MS : STALL_LIMIT_MS;
     return this.clock.monotonicMs() - this.lastFrameMs > limitMs ? { kind: "stalled" } : undefined;
   }

@@ -1,0 +1,173 @@
+import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chainHash, checkNextRecord, emptyChain } from "../../src/evidence/evidence.ts";
+import {
+  completeLines,
+  isoUtc,
+  processesWith,
+  runChecked,
+  startProcess,
+  systemClock,
+  type Child,
+} from "../../src/platform/platform.ts";
+import {
+  SignedRecord,
+  type BoxId,
+  type EvidenceRecord,
+  type PointId,
+  type SessionId,
+} from "../../src/protocol/protocol.ts";
+import type { Recorder, RecorderFacts } from "../../src/edge/recording/recording.ts";
+import { countFrames } from "./count.ts";
+import type { RecorderChildOptions } from "./recorder-child.ts";
+import { until } from "./until.ts";
+
+export interface ChildView {
+  facts: RecorderFacts;
+  takes: ReturnType<Recorder["takes"]>;
+  segments: ReturnType<Recorder["segments"]>;
+}
+
+/** A recorder in its own process, with everything that a test may want to kill at hand. */
+export interface RecorderStand extends AsyncDisposable {
+  readonly session: SessionId;
+  readonly keyFile: string;
+  readonly dataDirectory: string;
+  readonly runDirectory: string;
+  /** Starts the agent (again); `recording` is what its cached schedule says. */
+  startAgent(recording: boolean): Promise<void>;
+  killAgent(): Promise<void>;
+  stopAgent(): Promise<void>;
+  /** Moment of the last change of session, ms since 1970. */
+  setSession(recording: boolean, why?: "sessionEnded" | "paused"): Promise<number>;
+  view(): Promise<ChildView>;
+  encoderPid(): number;
+  roomPid(): number;
+  /** Waits until at least so many frames of the present take have left the encoder. */
+  recordedFrames(frames: number): Promise<void>;
+  /** Takes in the order of their chain, each record checked against the box's key. */
+  chain(): Promise<EvidenceRecord[][]>;
+}
+
+const SIZE = { width: 320, height: 180, frameRate: 25, maxBitrateKbps: 600 };
+
+export async function openRecorderStand(source?: RecorderChildOptions["capture"]["source"]): Promise<RecorderStand> {
+  const dataDirectory = await mkdtemp(join(tmpdir(), "diemcau-recorder-"));
+  const runDirectory = await mkdtemp(join(tmpdir(), "diemcau-run-"));
+  const keyFile = join(dataDirectory, "key.pem");
+  const publicFile = join(dataDirectory, "public.pem");
+  await runChecked(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", keyFile]);
+  await runChecked(["openssl", "ec", "-in", keyFile, "-pubout", "-out", publicFile]);
+  const session = "session-aaaaaaaaaaaaaaaa" as SessionId;
+  let startedAt = isoUtc(systemClock.wallMs());
+  let agent: Child | undefined;
+  let port = 0;
+
+  const ask = async (path: string, body?: unknown): Promise<ChildView> => {
+    const init = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+    return (await (await fetch(`http://127.0.0.1:${port}${path}`, init)).json()) as ChildView;
+  };
+  const pidOf = (room: boolean): number => {
+    const current = processesWith(`${runDirectory}/encoder/`).filter(
+      ({ argv }) => argv.some((argument) => argument.endsWith("virtual-room-main.ts")) === room,
+    );
+    if (current.length !== 1) throw new Error(`${current.length} processes instead of one`);
+    return current[0]!.pid;
+  };
+
+  return {
+    session,
+    keyFile,
+    dataDirectory,
+    runDirectory,
+    async startAgent(recording) {
+      const options: RecorderChildOptions = {
+        dataDirectory,
+        runDirectory,
+        capture: {
+          source: source ?? { kind: "virtual", label: "test", phrases: "/usr/share/sounds/alsa" },
+          record: SIZE,
+          live: { width: 160, height: 90, bitrateKbps: 60 },
+        },
+        // Nobody listens on port 1: the link is dead throughout, and no test here may notice.
+        rtmpPort: 1,
+        identity: { box: "box-aaaaaaaaaaaaaaaa" as BoxId, point: "point-aaaaaaaaaaaaaaaa" as PointId, keyFile },
+        session: recording ? { id: session, startedAt } : null,
+      };
+      const script = join(import.meta.dirname, "recorder-child.ts");
+      agent = await startProcess([process.execPath, script, JSON.stringify(options)], {
+        stdio: ["ignore", "pipe", process.env["DIEMCAU_TEST_LOG"] ? "inherit" : "ignore"],
+      });
+      port = await new Promise((resolve) => agent!.stdout!.once("data", (text) => resolve(Number(String(text)))));
+    },
+    async killAgent() {
+      agent!.kill("SIGKILL");
+      await agent!.exited;
+    },
+    async stopAgent() {
+      await agent!.stop(20_000);
+    },
+    async setSession(recording, why = "sessionEnded") {
+      const nowMs = systemClock.wallMs();
+      if (recording && (await ask("/view")).takes.length === 0) startedAt = isoUtc(nowMs);
+      await ask("/session", [recording ? { id: session, startedAt } : null, why]);
+      return nowMs;
+    },
+    view: () => ask("/view"),
+    encoderPid: () => pidOf(false),
+    roomPid: () => pidOf(true),
+    async recordedFrames(frames) {
+      await until(
+        `${frames} frames recorded`,
+        async () => {
+          const { facts } = await ask("/view");
+          return facts.recording.growing && facts.encoder.frames >= frames;
+        },
+        { withinMs: 15_000 + frames * 40 },
+      );
+    },
+    async chain() {
+      const folder = join(dataDirectory, "recordings", session);
+      const takes: { first: string; last: string; records: EvidenceRecord[] }[] = [];
+      const key = await readFile(publicFile, "utf8");
+      for (const take of await readdir(folder)) {
+        const lines = completeLines(await readFile(join(folder, take, "records.jsonl"), "utf8"));
+        if (lines.length === 0) continue;
+        let tip = emptyChain(take);
+        const records: EvidenceRecord[] = [];
+        let last = "";
+        for (const line of lines) {
+          const signed = SignedRecord.parse(JSON.parse(line));
+          const verdict = checkNextRecord(tip, signed, key);
+          if (!verdict.ok) throw new Error(`${verdict.reason}: ${verdict.detail}`);
+          tip = verdict.tip;
+          records.push(verdict.record);
+          last = chainHash(signed.record);
+          if (verdict.record.kind !== "segment") continue;
+          const file = join(folder, take, `${String(verdict.record.seq).padStart(6, "0")}.ts`);
+          const counted = await countFrames(file);
+          if (counted !== verdict.record.frames)
+            throw new Error(`${file} holds ${counted} frames, its record says ${verdict.record.frames}`);
+        }
+        takes.push({ first: records[0]!.prev, last, records });
+      }
+      const ordered: EvidenceRecord[][] = [];
+      for (let prev = "0".repeat(64); ;) {
+        const next = takes.find(({ first }) => first === prev);
+        if (!next) break;
+        ordered.push(next.records);
+        prev = next.last;
+      }
+      if (ordered.length !== takes.length) throw new Error("the takes are not one chain");
+      return ordered;
+    },
+    async [Symbol.asyncDispose]() {
+      await agent?.stop(20_000);
+      for (const { pid } of processesWith(`${runDirectory}/encoder/`)) process.kill(pid, "SIGKILL");
+      await until("no process is left", () => processesWith(`${runDirectory}/encoder/`).length === 0);
+      await rm(dataDirectory, { recursive: true });
+      await rm(runDirectory, { recursive: true });
+    },
+  };
+}

@@ -1,0 +1,167 @@
+import { createHash } from "node:crypto";
+import { readFile, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { completeLines, runChecked, runProcess } from "../../src/platform/platform.ts";
+import { segmentPath, SignedRecord, type EvidenceRecord } from "../../src/protocol/protocol.ts";
+import { openRecorderStand, type RecorderStand } from "../support/recorder-stand.ts";
+import { until } from "../support/until.ts";
+
+const kinds = (records: EvidenceRecord[]): string[] => records.map(({ kind }) => kind);
+
+function pick<K extends EvidenceRecord["kind"]>(
+  records: EvidenceRecord[],
+  kind: K,
+): Extract<EvidenceRecord, { kind: K }> {
+  const found = records.find((record) => record.kind === kind);
+  if (!found) throw new Error(`no ${kind} among ${kinds(records).join()}`);
+  return found as Extract<EvidenceRecord, { kind: K }>;
+}
+
+const ended = (stand: RecorderStand, takes: number) =>
+  until(`${takes} takes have ended`, async () => {
+    const view = await stand.view();
+    return view.takes.length === takes && view.takes.every((take) => take.ended) && view;
+  });
+
+test("every captured frame is in the files, and the chain holds for our code and for openssl alike", async () => {
+  await using stand = await openRecorderStand();
+  await stand.startAgent(false);
+  await until("preview", async () => (await stand.view()).facts.encoder.state === "preview");
+  const askedMs = await stand.setSession(true);
+  await stand.recordedFrames(270);
+  await stand.setSession(false);
+  const { segments } = await ended(stand, 1);
+
+  const [take] = await stand.chain();
+  expect(kinds(take!)).toEqual(["takeStart", "gap", "segment", "segment", "takeEnd"]);
+  const end = pick(take!, "takeEnd");
+  expect(end).toMatchObject({ reason: "sessionEnded", segments: 2 });
+  expect(end.frames).toBeGreaterThanOrEqual(270);
+  expect(end["framesCaptured"]).toBe(end.frames);
+  expect(end["framesEncoded"]).toBe(end.frames);
+
+  const gap = pick(take!, "gap");
+  expect(gap).toMatchObject({ cause: "starting" });
+  const first = pick(take!, "segment");
+  expect(Date.parse(first.startedAt.utc) - askedMs).toBeLessThan(3_000);
+  expect(Math.abs(Date.parse(gap.to) - Date.parse(first.startedAt.utc))).toBeLessThanOrEqual(1);
+  expect(first.frames).toBe(250);
+  expect(first.streamEndMs - first.streamStartMs).toBeCloseTo(10_000, 0);
+
+  for (const segment of segments) {
+    expect(segment.path).toBe(join(stand.dataDirectory, "recordings", segmentPath(segment.name)));
+    expect((await readFile(segment.path)).length).toBe(segment.sizeBytes);
+  }
+  const bytes = await readFile(segments[0]!.path);
+  expect(createHash("sha256").update(bytes).digest("hex")).toBe(first.sha256);
+
+  const lines = completeLines(await readFile(join(segments[0]!.path, "../records.jsonl"), "utf8"));
+  const { record, signature } = SignedRecord.parse(JSON.parse(lines[2]!));
+  const [json, sig] = [join(stand.dataDirectory, "r.json"), join(stand.dataDirectory, "r.sig")];
+  await writeFile(json, record);
+  await writeFile(sig, Buffer.from(signature, "base64"));
+  const verify = ["openssl", "dgst", "-sha256", "-verify", join(stand.dataDirectory, "public.pem"), "-signature", sig];
+  expect((await runChecked([...verify, json])).stdout).toContain("Verified OK");
+  await writeFile(json, record.replace('"frames":250', '"frames":249'));
+  expect((await runProcess([...verify, json])).code).not.toBe(0);
+});
+
+test("an encoder that is killed is replaced within two seconds, and what is missing is a signed gap", async () => {
+  await using stand = await openRecorderStand();
+  await stand.startAgent(true);
+  await stand.recordedFrames(60);
+  process.kill(stand.encoderPid(), "SIGKILL");
+  await until("a second take", async () => (await stand.view()).takes.length === 2);
+  await stand.recordedFrames(25);
+  await stand.setSession(false);
+  await ended(stand, 2);
+  const [broken, next] = await stand.chain();
+  expect(pick(broken!, "takeEnd")).toMatchObject({ reason: "encoderDied", segments: 1 });
+  expect(pick(broken!, "takeEnd").frames).toBeGreaterThanOrEqual(60);
+  expect(kinds(next!)).toEqual(["takeStart", "gap", "segment", "takeEnd"]);
+  const gap = pick(next!, "gap");
+  expect(gap.cause).toBe("encoderDied");
+  expect(gap.durationMs).toBeGreaterThan(0);
+  expect(gap.durationMs).toBeLessThan(2_000);
+});
+
+test("an encoder that stands still is noticed and replaced", async () => {
+  await using stand = await openRecorderStand();
+  await stand.startAgent(true);
+  await stand.recordedFrames(30);
+  process.kill(stand.encoderPid(), "SIGSTOP");
+  await until("the sign goes out", async () => !(await stand.view()).facts.recording.growing);
+  await until("a second take", async () => (await stand.view()).takes.length === 2, { withinMs: 15_000 });
+  await stand.recordedFrames(10);
+  await stand.setSession(false);
+  await ended(stand, 2);
+  const [stalled, next] = await stand.chain();
+  expect(pick(stalled!, "takeEnd").reason).toBe("encoderStalled");
+  expect(pick(next!, "gap")).toMatchObject({ cause: "encoderStalled" });
+  expect(pick(next!, "gap").durationMs).toBeLessThan(6_000);
+});
+
+test("a killed agent loses no frame: the next one takes over the running encoder in mid-take", async () => {
+  await using stand = await openRecorderStand();
+  await stand.startAgent(true);
+  await stand.recordedFrames(40);
+  const encoder = stand.encoderPid();
+  await stand.killAgent();
+  await stand.startAgent(true);
+  await stand.recordedFrames(280);
+  expect(stand.encoderPid()).toBe(encoder);
+  await stand.setSession(false);
+  await ended(stand, 1);
+  const chain = await stand.chain();
+  expect(chain).toHaveLength(1);
+  const end = pick(chain[0]!, "takeEnd");
+  expect(end).toMatchObject({ reason: "sessionEnded", segments: 2 });
+  expect(end["framesCaptured"]).toBe(end.frames);
+  expect(end["framesEncoded"]).toBe(end.frames);
+});
+
+test("a take whose agent and encoder were both killed is closed by the next agent with all that its files hold", async () => {
+  await using stand = await openRecorderStand();
+  await stand.startAgent(true);
+  await stand.recordedFrames(50);
+  await stand.killAgent();
+  process.kill(stand.encoderPid(), "SIGKILL");
+  await stand.startAgent(true);
+  await until("the old take is closed", async () => (await stand.view()).takes.some((take) => take.ended));
+  await until("a second take", async () => (await stand.view()).takes.length === 2);
+  await stand.stopAgent();
+  const [recovered, next] = await stand.chain();
+  expect(pick(recovered!, "takeEnd")).toMatchObject({ reason: "recovered", segments: 1 });
+  expect(pick(recovered!, "takeEnd").frames).toBeGreaterThanOrEqual(49);
+  expect(pick(next!, "gap").cause).toBe("agentDied");
+  expect(pick(next!, "takeEnd").reason).toBe("agentStopped");
+});
+
+test("a pause ends the take and the next one begins with a gap of the pause's length", async () => {
+  await using stand = await openRecorderStand();
+  await stand.startAgent(true);
+  await stand.recordedFrames(20);
+  const pausedMs = await stand.setSession(false, "paused");
+  await ended(stand, 1);
+  await until("preview", async () => (await stand.view()).facts.encoder.state === "preview");
+  const resumedMs = await stand.setSession(true);
+  await stand.setSession(true);
+  await until("a second take", async () => (await stand.view()).takes.length === 2);
+  await stand.recordedFrames(10);
+  await stand.setSession(false);
+  await ended(stand, 2);
+  const [before, after] = await stand.chain();
+  expect(pick(before!, "takeEnd").reason).toBe("paused");
+  expect(after!.map((record) => record.kind).slice(0, 2)).toEqual(["takeStart", "gap"]);
+  const gap = pick(after!, "gap");
+  expect(gap.cause).toBe("paused");
+  expect(Math.abs(gap.durationMs - (resumedMs - pausedMs))).toBeLessThan(2_000);
+});
+
+test("a file that is missing, or an encoder that cannot start, never fills the disk with empty takes", async () => {
+  await using stand = await openRecorderStand({ kind: "virtual", label: "mute", phrases: "/nonexistent" });
+  await stand.startAgent(true);
+  await until("failed", async () => (await stand.view()).facts.encoder.state === "failed", { withinMs: 60_000 });
+  expect(await readdir(join(stand.dataDirectory, "recordings", stand.session))).toHaveLength(1);
+});
