@@ -1,7 +1,5 @@
 import { expect, test } from "vitest";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { HubConfigFile, parseHubConfig } from "./config.ts";
+import { parseHubConfig } from "./config.ts";
 
 const parse = (config: unknown) => parseHubConfig(JSON.stringify(config), "/etc/diem-cau/hub.json");
 
@@ -40,14 +38,4 @@ test.each([
 
 test("text that is not JSON is refused by name", () => {
   expect(() => parseHubConfig("{ dataDirectory: }", "hub.json")).toThrow(/^hub\.json is not JSON .*hub-config\.md$/);
-});
-
-test("the manual page has a row for each key and no other", () => {
-  const page = readFileSync(join(import.meta.dirname, "../../docs/ref/hub-config.md"), "utf8");
-  const rows = [...page.matchAll(/^\| `([^`]+)` \|/gm)].map((match) => match[1]);
-  const keys = Object.keys(HubConfigFile.shape).flatMap((key) => {
-    const nested = { listen: ["host", "port"], loopback: ["port"], province: ["target"] }[key];
-    return nested ? nested.map((inner) => `${key}.${inner}`) : [key];
-  });
-  expect(new Set(rows)).toEqual(new Set(keys));
 });
