@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { z } from "zod";
+import type { z } from "zod";
 import { causeOf } from "./log.ts";
 
 /** Stops start-up. The message names the file, each key that is wrong, and the manual page. */
