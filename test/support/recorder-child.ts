@@ -1,10 +1,11 @@
 import { createServer } from "node:http";
 import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { createSigner } from "../../src/evidence/evidence.ts";
 import { createLog, processLifetime, systemClock } from "../../src/platform/platform.ts";
 import { openRecorder } from "../../src/edge/recording/recording.ts";
 import type { BoxId, PointId, SessionId } from "../../src/protocol/protocol.ts";
-import type { CaptureConfig } from "../../src/edge/capture/capture.ts";
+import type { CaptureConfig, Devices } from "../../src/edge/capture/capture.ts";
 
 /**
  * A recorder in a process of its own, so that a test can kill it. Argument 1: JSON. Answers on a loopback port, which
@@ -17,12 +18,15 @@ export interface RecorderChildOptions {
   rtmpPort: number;
   identity: { box: BoxId; point: PointId; keyFile: string };
   session: { id: SessionId; startedAt: string } | null;
+  /** What is plugged in, read anew each time; this machine's own devices where it is left out. */
+  devicesFile?: string;
 }
 
 async function main(): Promise<void> {
   const options = JSON.parse(process.argv[2]!) as RecorderChildOptions;
   const log = createLog(systemClock);
   const signal = processLifetime(log);
+  const { devicesFile } = options;
   const { box, point, keyFile } = options.identity;
   const recorder = await openRecorder({
     clock: systemClock,
@@ -33,6 +37,7 @@ async function main(): Promise<void> {
     liveUrl: (kind, run) => `rtmp://127.0.0.1:${options.rtmpPort}/live/${box}_${kind}_${run}`,
     hubOffset: () => null,
     agentVersion: "test",
+    listDevices: devicesFile ? async () => JSON.parse(await readFile(devicesFile, "utf8")) as Devices : undefined,
   });
   recorder.setIdentity({ box, point, signer: createSigner(readFileSync(keyFile, "utf8")) });
   recorder.setSession(options.session, "sessionEnded");
@@ -41,7 +46,9 @@ async function main(): Promise<void> {
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
       if (request.url === "/session")
-        recorder.setSession(...(JSON.parse(Buffer.concat(chunks).toString()) as Parameters<typeof recorder.setSession>));
+        recorder.setSession(
+          ...(JSON.parse(Buffer.concat(chunks).toString()) as Parameters<typeof recorder.setSession>),
+        );
       response.end(JSON.stringify({ facts: recorder.facts(), takes: recorder.takes(), segments: recorder.segments() }));
     });
   });

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chainHash, checkNextRecord, emptyChain } from "../../src/evidence/evidence.ts";
@@ -18,6 +18,7 @@ import {
   type PointId,
   type SessionId,
 } from "../../src/protocol/protocol.ts";
+import type { Devices } from "../../src/edge/capture/capture.ts";
 import type { Recorder, RecorderFacts } from "../../src/edge/recording/recording.ts";
 import { countFrames } from "./count.ts";
 import type { RecorderChildOptions } from "./recorder-child.ts";
@@ -32,7 +33,8 @@ export interface ChildView {
 /** A recorder in its own process, with everything that a test may want to kill at hand. */
 export interface RecorderStand extends AsyncDisposable {
   readonly session: SessionId;
-  readonly keyFile: string;
+  /** What the box believes to be plugged in. */
+  readonly devicesFile: string;
   readonly dataDirectory: string;
   readonly runDirectory: string;
   /** Starts the agent (again); `recording` is what its cached schedule says. */
@@ -52,13 +54,18 @@ export interface RecorderStand extends AsyncDisposable {
 
 const SIZE = { width: 320, height: 180, frameRate: 25, maxBitrateKbps: 600 };
 
-export async function openRecorderStand(source?: RecorderChildOptions["capture"]["source"]): Promise<RecorderStand> {
+export async function openRecorderStand(
+  source?: RecorderChildOptions["capture"]["source"],
+  devices?: Devices,
+): Promise<RecorderStand> {
   const dataDirectory = await mkdtemp(join(tmpdir(), "diemcau-recorder-"));
   const runDirectory = await mkdtemp(join(tmpdir(), "diemcau-run-"));
   const keyFile = join(dataDirectory, "key.pem");
   const publicFile = join(dataDirectory, "public.pem");
   await runChecked(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", keyFile]);
   await runChecked(["openssl", "ec", "-in", keyFile, "-pubout", "-out", publicFile]);
+  const devicesFile = join(dataDirectory, "devices.json");
+  await writeFile(devicesFile, JSON.stringify(devices ?? { cameras: [], microphones: [] }));
   const session = "session-aaaaaaaaaaaaaaaa" as SessionId;
   let startedAt = isoUtc(systemClock.wallMs());
   let agent: Child | undefined;
@@ -78,7 +85,7 @@ export async function openRecorderStand(source?: RecorderChildOptions["capture"]
 
   return {
     session,
-    keyFile,
+    devicesFile,
     dataDirectory,
     runDirectory,
     async startAgent(recording) {
@@ -94,6 +101,7 @@ export async function openRecorderStand(source?: RecorderChildOptions["capture"]
         rtmpPort: 1,
         identity: { box: "box-aaaaaaaaaaaaaaaa" as BoxId, point: "point-aaaaaaaaaaaaaaaa" as PointId, keyFile },
         session: recording ? { id: session, startedAt } : null,
+        devicesFile,
       };
       const script = join(import.meta.dirname, "recorder-child.ts");
       agent = await startProcess([process.execPath, script, JSON.stringify(options)], {

@@ -159,7 +159,22 @@ test("a pause ends the take and the next one begins with a gap of the pause's le
   expect(Math.abs(gap.durationMs - (resumedMs - pausedMs))).toBeLessThan(2_000);
 });
 
-test("a file that is missing, or an encoder that cannot start, never fills the disk with empty takes", async () => {
+test("a camera and a microphone that cannot be opened cost neither the other nor the session", async () => {
+  const microphone = { kind: "alsa" as const, address: "plughw:CARD=Nowhere,DEV=0", name: "Nowhere" };
+  const camera = { path: "/dev/video99", name: "Nowhere", modes: [] };
+  await using stand = await openRecorderStand({ kind: "auto" }, { cameras: [camera], microphones: [microphone] });
+  await stand.startAgent(true);
+  await stand.recordedFrames(25);
+  const { facts } = await stand.view();
+  expect(facts).toMatchObject({ picture: "none", sound: { state: "none" }, source: "no camera; no microphone" });
+  await stand.setSession(false);
+  await ended(stand, 1);
+  const [take] = await stand.chain();
+  expect(pick(take!, "takeStart").source).toBe("no camera; no microphone");
+  expect(pick(take!, "takeEnd").frames).toBeGreaterThanOrEqual(25);
+});
+
+test("a room process that cannot start never fills the disk with empty takes", async () => {
   await using stand = await openRecorderStand({ kind: "virtual", label: "mute", phrases: "/nonexistent" });
   await stand.startAgent(true);
   await until("failed", async () => (await stand.view()).facts.encoder.state === "failed", { withinMs: 60_000 });

@@ -14,15 +14,16 @@ import {
 } from "../../platform/platform.ts";
 import { makeId, type LiveKind } from "../../protocol/protocol.ts";
 import { qualityFor, type CaptureConfig, type Quality } from "./config.ts";
-import { listDevices } from "./devices.ts";
+import { listDevices, type Devices } from "./devices.ts";
 import { planEncoder, runPaths, type Source } from "./plan.ts";
 import { adoptPid, EncoderRun, openLog, RunMemory, type RunGoal } from "./run.ts";
-import { chooseSource, parseFileFacts, sameSource } from "./source.ts";
+import { Avoided, chooseSource, parseFileFacts, sameSource } from "./source.ts";
 import { seedOf } from "./virtual-scene.ts";
 import type { VirtualRoomOptions } from "./virtual-room.ts";
 
 export { CaptureConfig } from "./config.ts";
 export type { Quality } from "./config.ts";
+export type { Devices } from "./devices.ts";
 export { SEGMENT_LIST, SOUND_RATE } from "./plan.ts";
 export type { EncoderRun, RunGoal, RunTrouble } from "./run.ts";
 
@@ -42,6 +43,8 @@ export interface CaptureOptions {
   /** In tmpfs; survives the agent, not the boot. */
   runDirectory: string;
   liveUrl: (kind: LiveKind, run: string) => string;
+  /** What is plugged in; Linux is asked where this is left out. */
+  listDevices?: (() => Promise<Devices>) | undefined;
 }
 
 /** The running encoder's memory, one at a time. */
@@ -58,6 +61,7 @@ export class Capture {
   readonly ownPicture: string;
   private readonly options: CaptureOptions;
   private readonly home: string;
+  private readonly avoided = new Avoided();
   private program: string | undefined;
 
   constructor(options: CaptureOptions) {
@@ -93,18 +97,30 @@ export class Capture {
   async choose(): Promise<Source> {
     // Asked for first: without it, nothing else is begun.
     await this.ffmpeg();
-    const { source } = this.options.config;
+    const { config, clock } = this.options;
+    const { source } = config;
     const none = { cameras: [], microphones: [] };
+    const ask = this.options.listDevices ?? listDevices;
+    const devices = source.kind === "auto" || source.kind === "devices" ? await ask() : none;
     return chooseSource(source, this.quality, {
-      devices: source.kind === "auto" || source.kind === "devices" ? await listDevices() : none,
+      devices: this.avoided.usable(devices, clock.monotonicMs()),
       file: source.kind === "file" ? await this.askFile(source.path) : { picture: false, sound: false },
     });
+  }
+
+  /** Learns from a run that ended before its first frame which device cannot be opened. */
+  noteFailure(run: EncoderRun, words: string): void {
+    if (run.stillborn()) this.avoided.note(run.memory.source, words, this.options.clock.monotonicMs());
   }
 
   /** Something is missing that another look might find. */
   async better(run: EncoderRun): Promise<boolean> {
     const { source } = run.memory;
-    if (source.picture.kind !== "slate" && source.sound.kind !== "silence") return false;
+    const lacksPicture = source.picture.kind === "slate";
+    const lacksSound = source.sound.kind === "silence";
+    if (!lacksPicture && !lacksSound) return false;
+    // A film without sound has none tomorrow either; one that is not there may come.
+    if (this.options.config.source.kind === "file" && !(lacksPicture && lacksSound)) return false;
     return !sameSource(await this.choose(), source);
   }
 

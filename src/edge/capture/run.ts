@@ -35,6 +35,7 @@ export type RunTrouble = { kind: "exited" } | { kind: "stalled" } | { kind: "dev
 
 const FIRST_FRAME_LIMIT_MS = 12_000;
 const STALL_LIMIT_MS = 3_000;
+const SOUND_LIMIT_MS = 5_000;
 const DEVICE_LOOK_MS = 1_000;
 const FINISH_LIMIT_MS = 6_000;
 const LOG_LIMIT_BYTES = 512 * 1024;
@@ -58,6 +59,7 @@ export class EncoderRun {
   private roomHasExited = false;
   private lastFrame = 0;
   private lastFrameMs: number;
+  private lastSoundMs: number;
   private deviceLookMs = 0;
   private lostDevice: string | undefined;
   private roomStatus: VirtualRoomStatus | undefined;
@@ -84,6 +86,7 @@ export class EncoderRun {
     };
     this.beganMs = this.clock.monotonicMs();
     this.lastFrameMs = this.beganMs;
+    this.lastSoundMs = this.beganMs;
     void this.ffmpeg.exited.then(() => (this.hasExited = true));
     void this.room?.exited.then(() => (this.roomHasExited = true));
   }
@@ -115,6 +118,7 @@ export class EncoderRun {
     this.measured.addProgress(progress.lines);
     this.measured.addPicture(picture.lines, nowMs);
     this.measured.addSound(sound.lines, nowMs);
+    if (sound.lines.length > 0) this.lastSoundMs = nowMs;
     const now = this.measured.progress;
     if (now && now.frame > this.lastFrame) {
       if (!this.roomStatus && progress.lines.length > 0) this.noteFirstFrame(progress.writtenWallMs - now.outTimeMs);
@@ -132,8 +136,14 @@ export class EncoderRun {
     if (this.lostDevice !== undefined) return { kind: "deviceLost", device: this.lostDevice };
     // FFmpeg would wait for ever to open the FIFO of a room that never began; later on it is told by end of file.
     if (this.hasExited || (this.roomHasExited && this.lastFrame === 0)) return { kind: "exited" };
+    const nowMs = this.clock.monotonicMs();
     const limitMs = this.lastFrame === 0 ? FIRST_FRAME_LIMIT_MS : STALL_LIMIT_MS;
-    return this.clock.monotonicMs() - this.lastFrameMs > limitMs ? { kind: "stalled" } : undefined;
+    if (nowMs - this.lastFrameMs > limitMs) return { kind: "stalled" };
+    const { sound } = this.memory.source;
+    // FFmpeg goes on without a microphone that was pulled out; a picture without sound is what nobody notices in time.
+    if (this.lastFrame > 0 && nowMs - this.lastSoundMs > SOUND_LIMIT_MS)
+      return "name" in sound ? { kind: "deviceLost", device: sound.name } : { kind: "stalled" };
+    return undefined;
   }
 
   counts(): RunCounts {
@@ -169,6 +179,12 @@ export class EncoderRun {
    * SIGTERM. What does not end in time is killed; the record has been finished first by then.
    */
   async finish(): Promise<"finished" | "killed"> {
+    await this.observeRoom();
+    if (this.room && this.roomStatus?.startedWallMs == null) {
+      // Nothing has been captured, and a FIFO without a writer never ends.
+      await this.kill();
+      return "killed";
+    }
     if (this.room) this.room.kill("SIGTERM");
     else this.ffmpeg.kill("SIGTERM");
     const limit = new AbortController();
@@ -191,15 +207,20 @@ export class EncoderRun {
     await Promise.all([this.ffmpeg.exited, this.room?.exited]);
   }
 
+  /** Ended before its first frame; what FFmpeg said then names the device that it could not open. */
+  stillborn(): boolean {
+    return this.lastFrame === 0;
+  }
+
   /** The last lines that FFmpeg wrote, for the log. */
   async lastWords(): Promise<string> {
     const text = await readFile(`${this.directory}/log`, "utf8").catch(() => "");
     const lines = text.trim().split("\n");
     return lines
       .filter((line) => !/rtmp|tcp|fifo|swscaler/.test(line))
-      .slice(-3)
+      .slice(-5)
       .join(" | ")
-      .slice(-500);
+      .slice(-1_000);
   }
 
   private noteFirstFrame(wallMs: number): void {

@@ -52,3 +52,36 @@ export function chooseSource(
 /** Two sources that FFmpeg would open in the same way. */
 export const sameSource = (a: Source, b: Source): boolean =>
   JSON.stringify([a.picture, a.sound]) === JSON.stringify([b.picture, b.sound]);
+
+/** The first refusal keeps a device out for this long, each further one for twice as long. */
+const AVOID_BASE_MS = 60_000;
+const AVOID_CAP_MS = 16 * 60_000;
+
+/**
+ * Devices that are listed and yet cannot be opened (busy, broken): left out for a while, so that a microphone in use
+ * elsewhere does not cost the picture. Pulling one out and in again forgives it.
+ */
+export class Avoided {
+  private readonly until = new Map<string, { times: number; untilMs: number }>();
+
+  /** @param words what FFmpeg said before it gave up; it names the device by its address */
+  note(source: Source, words: string, nowMs: number): void {
+    const { picture, sound } = source;
+    const addresses = [...("name" in picture ? [picture.path] : []), ...("name" in sound ? [sound.address] : [])];
+    for (const address of addresses.filter((address) => words.includes(address))) {
+      const times = (this.until.get(address)?.times ?? 0) + 1;
+      const forMs = Math.min(AVOID_CAP_MS, AVOID_BASE_MS * 2 ** (times - 1));
+      this.until.set(address, { times, untilMs: nowMs + forMs });
+    }
+  }
+
+  usable(devices: Devices, nowMs: number): Devices {
+    const listed = new Set([...devices.cameras.map((c) => c.path), ...devices.microphones.map((m) => m.address)]);
+    for (const address of this.until.keys()) if (!listed.has(address)) this.until.delete(address);
+    const ok = (address: string) => (this.until.get(address)?.untilMs ?? 0) <= nowMs;
+    return {
+      cameras: devices.cameras.filter((camera) => ok(camera.path)),
+      microphones: devices.microphones.filter((microphone) => ok(microphone.address)),
+    };
+  }
+}

@@ -111,7 +111,8 @@ export function wavSamples(file: Uint8Array): Int16Array | undefined {
         view.getUint16(at + 22, true) === 16;
     if (tag(at) === "data" && known) {
       const end = Math.min(at + 8 + size, file.length);
-      return new Int16Array(file.slice(at + 8, end - ((end - at) % 2)).buffer);
+      // A copy: a Buffer's own slice would share, and show, the memory around it.
+      return new Int16Array(Uint8Array.from(file.subarray(at + 8, end - ((end - at) % 2))).buffer);
     }
     at += 8 + size + (size % 2);
   }

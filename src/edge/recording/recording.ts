@@ -28,6 +28,7 @@ import {
   SEGMENT_LIST,
   SOUND_RATE,
   type CaptureConfig,
+  type Devices,
   type EncoderRun,
   type RunTrouble,
 } from "../capture/capture.ts";
@@ -49,6 +50,7 @@ export interface RecorderOptions extends Readings {
   liveUrl: (kind: LiveKind, run: string) => string;
   hubOffset: () => { offsetMs: number; errorMs: number } | null;
   agentVersion: string;
+  listDevices?: (() => Promise<Devices>) | undefined;
 }
 
 export interface RecorderIdentity {
@@ -222,7 +224,7 @@ class BoxRecorder implements Recorder {
       await this.takeOver();
       await runForever({ ...retry, name: "recording" }, signal, async () => {
         while (!signal.aborted) {
-          await this.step();
+          await this.step(signal);
           await this.pause(LOOK_MS);
         }
       });
@@ -257,7 +259,7 @@ class BoxRecorder implements Recorder {
     this.active = { run, take, wish: fits ? wish : { ...wish }, growth: new Growth(startedMs), startedMs };
   }
 
-  private async step(): Promise<void> {
+  private async step(signal: AbortSignal): Promise<void> {
     const { active, options } = this;
     if (active) {
       await active.run.observe();
@@ -286,6 +288,7 @@ class BoxRecorder implements Recorder {
         if (this.failures > 1) await this.pause(backoffMs(this.failures - 1, RESTART_BASE_MS, RESTART_CAP_MS));
       }
     }
+    if (signal.aborted) return;
     await this.start();
     await this.closeFormer();
   }
@@ -370,7 +373,9 @@ class BoxRecorder implements Recorder {
     const { run, take } = active;
     if (trouble) {
       const device = trouble.kind === "deviceLost" ? trouble.device : undefined;
-      options.log.warn("capture.trouble", { kind: trouble.kind, device, words: await run.lastWords() });
+      const words = await run.lastWords();
+      options.log.warn("capture.trouble", { kind: trouble.kind, device, words });
+      this.capture.noteFailure(run, words);
       if (trouble.kind === "deviceLost") {
         if (take) take.known = { cause: "deviceLost", detail: `unplugged: ${trouble.device}` };
         await run.finish();

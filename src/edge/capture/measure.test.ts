@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import { Measurements } from "./measure.ts";
+
+const picture = (max: number, mean: number, saturation = 40) => [
+  "frame:25   pts:25      pts_time:1",
+  `lavfi.signalstats.YMAX=${max}`,
+  `lavfi.signalstats.YAVG=${mean}`,
+  "lavfi.signalstats.UAVG=120.5",
+  "lavfi.signalstats.VAVG=130.1",
+  `lavfi.signalstats.SATAVG=${saturation}`,
+  "lavfi.signalstats.YDIF=0.2",
+];
+const sound = (rms: string, peak: string) => [
+  "frame:19   pts:18240   pts_time:0.38",
+  `lavfi.astats.Overall.Peak_level=${peak}`,
+  `lavfi.astats.Overall.RMS_level=${rms}`,
+];
+
+describe("progress", () => {
+  it("is read block by block, also when a block comes in two halves", () => {
+    const m = new Measurements();
+    m.addProgress(["frame=10", "fps=25.00", "out_time_us=400000", "dup_frames=1"]);
+    expect(m.progress).toBeUndefined();
+    m.addProgress(["drop_frames=2", "speed=1.01x", "progress=continue", "frame=20"]);
+    expect(m.progress).toEqual({
+      frame: 10,
+      fps: 25,
+      droppedFrames: 2,
+      duplicatedFrames: 1,
+      speed: 1.01,
+      outTimeMs: 400,
+      ended: false,
+    });
+  });
+
+  it("reads N/A as nothing", () => {
+    const m = new Measurements();
+    m.addProgress(["frame=0", "fps=0.00", "out_time_us=N/A", "speed=N/A", "progress=end"]);
+    expect(m.progress).toMatchObject({ frame: 0, outTimeMs: 0, speed: 0, ended: true });
+  });
+});
+
+describe("picture", () => {
+  it("is black when neither mean nor maximum have light", () => {
+    const m = new Measurements();
+    m.addPicture(picture(200, 20), 0);
+    expect(m.picture()).toBe("ok");
+    m.addPicture(picture(30, 17), 1_000);
+    expect(m.picture()).toBe("black");
+  });
+
+  it("is frozen after eight seconds without the least change", () => {
+    const m = new Measurements();
+    for (let s = 0; s < 8; s++) m.addPicture(picture(200, 100), s * 1_000);
+    expect(m.picture()).toBe("ok");
+    m.addPicture(picture(200, 100), 8_000);
+    expect(m.picture()).toBe("frozen");
+    m.addPicture(picture(200, 100, 40.001), 9_000);
+    expect(m.picture()).toBe("ok");
+  });
+});
+
+describe("sound", () => {
+  it("is silent after eight seconds below -60 LUFS, and digital silence has no level", () => {
+    const m = new Measurements();
+    for (let i = 0; i < 20; i++) m.addSound(sound("-inf", "-inf"), i * 400);
+    expect(m.sound()).toEqual({ state: "silent", levelLufs: null, speech: false });
+    m.addSound(sound("-30.0", "-12"), 8_400);
+    expect(m.sound().state).toBe("ok");
+    expect(m.sound().levelLufs).toBeCloseTo(-30.691);
+  });
+
+  it("clips when full scale is reached again and again", () => {
+    const m = new Measurements();
+    m.addSound([...sound("-10", "0.0"), ...sound("-10", "-0.05")], 0);
+    expect(m.sound().state).toBe("ok");
+    m.addSound(sound("-10", "0.0"), 800);
+    expect(m.sound().state).toBe("clipping");
+  });
+
+  it("is speech when it is loud and has pauses, and for thirty seconds after", () => {
+    const hum = new Measurements();
+    for (let i = 0; i < 30; i++) hum.addSound(sound("-30", "-20"), i * 400);
+    expect(hum.sound().speech).toBe(false);
+    const talk = new Measurements();
+    for (let i = 0; i < 30; i++) talk.addSound(sound(i % 4 === 0 ? "-58" : "-25", "-12"), i * 400);
+    expect(talk.sound().speech).toBe(true);
+    talk.addSound(sound("-58", "-50"), 50_000);
+    expect(talk.sound().speech).toBe(false);
+  });
+});
