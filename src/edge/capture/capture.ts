@@ -1,6 +1,6 @@
 import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import {
   ProcessError,
   processesWith,
@@ -102,7 +102,9 @@ export class Capture {
     const none = { cameras: [], microphones: [] };
     const ask = this.options.listDevices ?? listDevices;
     const devices = source.kind === "auto" || source.kind === "devices" ? await ask() : none;
-    return chooseSource(source, this.quality, {
+    // The encoder has a working directory of its own.
+    const absolute = source.kind === "file" ? { ...source, path: resolve(source.path) } : source;
+    return chooseSource(absolute, this.quality, {
       devices: this.avoided.usable(devices, clock.monotonicMs()),
       file: source.kind === "file" ? await this.askFile(source.path) : { picture: false, sound: false },
     });
@@ -149,7 +151,7 @@ export class Capture {
     const complaints = await openLog(directory);
     try {
       const stdio = ["ignore", complaints.fd, complaints.fd] as const;
-      const launch = (argv: string[]) => startProcess(argv, { detached: true, stdio: [...stdio] });
+      const launch = (argv: string[]) => startProcess(argv, { cwd: directory, detached: true, stdio: [...stdio] });
       const [encoder, room] = await Promise.all([
         launch(argv),
         virtual ? launch([process.execPath, ROOM_MAIN, JSON.stringify(this.roomOptions(directory))]) : undefined,

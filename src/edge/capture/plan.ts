@@ -34,12 +34,16 @@ export interface RunPaths {
   sound: string;
 }
 
+/** Named inside the filter graph, where a path would need escaping; the encoder runs in the run's folder. */
+const PICTURE_FILE = "picture";
+const SOUND_FILE = "sound";
+
 export const runPaths = (directory: string): RunPaths => ({
   videoFifo: `${directory}/video.fifo`,
   audioFifo: `${directory}/audio.fifo`,
   progress: `${directory}/progress`,
-  picture: `${directory}/picture`,
-  sound: `${directory}/sound`,
+  picture: `${directory}/${PICTURE_FILE}`,
+  sound: `${directory}/${SOUND_FILE}`,
 });
 
 export interface PlanInput {
@@ -93,11 +97,11 @@ export function planEncoder(input: PlanInput): string[] {
     `[small0]scale=${live.width}:${live.height}:flags=fast_bilinear,split=${pictureTaps.length}${pictureTaps.join("")}`,
     `[own0]scale=${OWN_PICTURE_WIDTH}:-2:flags=fast_bilinear:out_range=pc,format=yuvj420p[own]`,
     // Plain numbers per second, not events: a restarted agent needs no history. The frames between pass untouched.
-    `[look0]scale=160:90:flags=fast_bilinear,signalstats,metadata=mode=print:file=${paths.picture}:direct=1:${once}[look]`,
+    `[look0]scale=160:90:flags=fast_bilinear,signalstats,metadata=mode=print:file=${PICTURE_FILE}:direct=1:${once}[look]`,
     `[${soundInput}]aresample=${SOUND_RATE}${source.sound.kind === "virtual" ? "" : ":async=1"},aformat=channel_layouts=mono,asplit=${1 + (recording ? 1 : 0) + (live1 ? 1 : 0)}${recording ? "[recordSound]" : ""}${live1 ? "[liveSound]" : ""}[listen0]`,
     `[listen0]asetnsamples=n=${LISTEN_SAMPLES}:p=0,astats=metadata=1:measure_perchannel=none:measure_overall=Peak_level:reset=${LISTEN_FRAMES},` +
       `${K_WEIGHTING},astats=metadata=1:measure_perchannel=none:measure_overall=RMS_level:reset=${LISTEN_FRAMES},` +
-      `ametadata=mode=print:file=${paths.sound}:direct=1:enable=eq(mod(n\\,${LISTEN_FRAMES})\\,${LISTEN_FRAMES - 1})[listen]`,
+      `ametadata=mode=print:file=${SOUND_FILE}:direct=1:enable=eq(mod(n\\,${LISTEN_FRAMES})\\,${LISTEN_FRAMES - 1})[listen]`,
   ];
   const gop = ["-g", `${record.frameRate}`, "-keyint_min", `${record.frameRate}`, "-sc_threshold", "0", "-bf", "0"];
 
