@@ -1,6 +1,6 @@
 import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import {
   ProcessError,
   processesWith,
@@ -102,9 +102,7 @@ export class Capture {
     const none = { cameras: [], microphones: [] };
     const ask = this.options.listDevices ?? listDevices;
     const devices = source.kind === "auto" || source.kind === "devices" ? await ask() : none;
-    // The encoder has a working directory of its own.
-    const absolute = source.kind === "file" ? { ...source, path: resolve(source.path) } : source;
-    return chooseSource(absolute, this.quality, {
+    return chooseSource(source, this.quality, {
       devices: this.avoided.usable(devices, clock.monotonicMs()),
       file: source.kind === "file" ? await this.askFile(source.path) : { picture: false, sound: false },
     });

@@ -12,7 +12,7 @@ export const CaptureConfig = z.strictObject({
       z.strictObject({ kind: z.literal("auto") }),
       /** Part of a device's name or its address; what is left out is chosen as in "auto". */
       z.strictObject({ kind: z.literal("devices"), camera: name.optional(), microphone: name.optional() }),
-      /** A media file, played round and round in real time. */
+      /** A media file, played round and round in real time; an absolute path by the time it gets here. */
       z.strictObject({ kind: z.literal("file"), path: name }),
       /** A moving picture with the wall clock in it, and spoken samples. */
       z.strictObject({
