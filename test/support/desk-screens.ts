@@ -127,12 +127,16 @@ export const DESK_SCREENS: readonly DeskScreen[] = [
   { name: "not-found", worlds: ["empty"], path: () => "/khong-co" },
 ];
 
-/** Opens a screen and waits until it is whole: no grey lines, and pictures where there are any. */
+/** Opens a screen and waits until it is whole: no grey lines. */
 export async function openScreen(page: Page, desk: DeskFixture, screen: DeskScreen, world: WorldName): Promise<void> {
   await page.goto(`${desk.url}${screen.path(desk)}`);
   await page.waitForSelector("h1");
   await page.waitForFunction(() => document.querySelector(".skeleton") === null);
   await screen.act?.(page, desk, world);
+}
+
+/** Waits until every video in view shows a picture, or for a while where one has none to show. */
+export async function settlePictures(page: Page): Promise<void> {
   await page
     .waitForFunction(
       () =>

@@ -6,7 +6,7 @@ import type { Browser, Page } from "playwright-core";
 import { launchBrowser } from "./browser.ts";
 import { openDeskFixture, type DeskFixture } from "./desk-fixture.ts";
 import { makeRoomMedia, type RoomMedia } from "./desk-media.ts";
-import { DESK_SCREENS, openScreen } from "./desk-screens.ts";
+import { DESK_SCREENS, openScreen, settlePictures } from "./desk-screens.ts";
 import { ROOM_SCREENS, roomScreen, WORLDS, worldOf } from "./desk-worlds.ts";
 import { openRoomFixture } from "./room-fixture.ts";
 import { buildScreens } from "./screen-server.ts";
@@ -42,6 +42,7 @@ async function deskPictures(browser: Browser, folder: string, media: RoomMedia, 
           });
           const page = await browser.newPage({ viewport: size, colorScheme: scheme });
           await openScreen(page, desk, screen, world);
+          await settlePictures(page);
           await shoot(page, name, wanted);
         }
 }

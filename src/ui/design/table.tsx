@@ -11,6 +11,8 @@ export interface Column<Row> {
   /** What the column is sorted and filtered by; columns without it are neither. */
   value?: (row: Row) => string | number;
   align?: "end";
+  /** Words for the ear only, where the cells speak for themselves. */
+  headUnseen?: boolean;
   /** The column that names the row. */
   names?: boolean;
 }
@@ -85,7 +87,7 @@ export function DataTable<Row>(props: Props<Row>) {
                         ))}
                     </button>
                   ) : (
-                    column.head
+                    <span class={column.headUnseen ? "aside" : undefined}>{column.head}</span>
                   )}
                 </th>
               ))}

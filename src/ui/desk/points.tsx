@@ -5,7 +5,7 @@ import { Button, ButtonLink } from "../design/button.tsx";
 import { Confirm } from "../design/dialog.tsx";
 import { Alert, Badge, EmptyState } from "../design/states.tsx";
 import { type Column, DataTable } from "../design/table.tsx";
-import { POINTS } from "../text/desk.ts";
+import { POINTS, WORDS } from "../text/desk.ts";
 import { byName, dayAndTime } from "../text/format.ts";
 import type { Refusal } from "./api.ts";
 import { Page, RefusalAlert } from "./page.tsx";
@@ -67,7 +67,8 @@ export function PointsPage() {
     },
     {
       key: "actions",
-      head: "",
+      head: WORDS.actions,
+      headUnseen: true,
       align: "end",
       cell: (room) =>
         room.box ? (

@@ -118,6 +118,7 @@ export function RecordingPlayer({ view, master }: { view: RecordingView; master:
         </EmptyState>
       ) : (
         <>
+          <h2 class="aside">{RECORDING.player}</h2>
           <Videos rooms={ready} shown={shown.value} heard={heard.value} master={master} onHear={hear} />
           <div class="player">
             <div class="row">

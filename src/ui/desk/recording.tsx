@@ -125,7 +125,8 @@ function Gaps({ view, master }: { view: RecordingView; master: Master }) {
     },
     {
       key: "seek",
-      head: "",
+      head: RECORDING.seek,
+      headUnseen: true,
       align: "end",
       cell: ({ gap }) => (
         <button
@@ -213,7 +214,8 @@ function Hashes({ room, session }: { room: RoomRecordingView; session: SessionId
     { key: "state", head: RECORDING.state, value: ({ hub }) => HUB_COPY[hub], cell: ({ hub }) => HUB_COPY[hub] },
     {
       key: "file",
-      head: "",
+      head: RECORDING.download,
+      headUnseen: true,
       align: "end",
       cell: (segment) =>
         segment.hub === "verified" ? (

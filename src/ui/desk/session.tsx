@@ -1,5 +1,5 @@
 import { useComputed, useSignal } from "@preact/signals";
-import { CircleStop, Film, Pause, Play } from "lucide-preact";
+import { CircleStop, Film, Pause, Play, TriangleAlert } from "lucide-preact";
 import { useRoute } from "preact-iso";
 import { useEffect } from "preact/hooks";
 import type { SessionView } from "../../hub/http/views.ts";
@@ -8,7 +8,7 @@ import { Button, ButtonLink } from "../design/button.tsx";
 import { Confirm } from "../design/dialog.tsx";
 import { Alert, Lamp } from "../design/states.tsx";
 import { type Column, DataTable } from "../design/table.tsx";
-import { COPIES, ROOMS, SESSION, SESSIONS } from "../text/desk.ts";
+import { COPIES, ROOMS, SESSION, SESSIONS, TODAY } from "../text/desk.ts";
 import { dayAndTime, duration, remaining, stopwatch } from "../text/format.ts";
 import { ROLES, TROUBLES } from "../text/terms.ts";
 import type { Refusal, SessionAct } from "./api.ts";
@@ -17,7 +17,6 @@ import { EventLog } from "./event-log.tsx";
 import { byNeed, expectedPoints, isOpen, needsHelp, type RoomFacts, roomFacts, sessionClock } from "./facts.ts";
 import { Missing, Page, RefusalAlert } from "./page.tsx";
 import { useRecording } from "./recording-data.ts";
-import { TroubleAlert } from "./room-detail.tsx";
 import { ROUTES } from "./routes.ts";
 import { SessionBadge } from "./sessions.tsx";
 import { useDesk } from "./store.ts";
@@ -161,6 +160,35 @@ function When({ session }: { session: SessionView }) {
   return <p>{session.scheduledAt ? SESSION.scheduled(dayAndTime(session.scheduledAt, nowMs)) : SESSION.unscheduled}</p>;
 }
 
+/** The worst troubles in one line each, with the repair; the tile of the room says the rest. */
+function Troubles({ rooms }: { rooms: RoomFacts[] }) {
+  const troubled = rooms.filter(needsHelp);
+  if (troubled.length === 0) return null;
+  return (
+    <ul class="clock-troubles small" aria-label={TODAY.help}>
+      {troubled.slice(0, HELP_SHOWN).map(({ room, lamps, need }) => {
+        const words = TROUBLES[lamps.troubles[0] ?? "offline"];
+        return (
+          <li key={room.point.id} class={need}>
+            <TriangleAlert size={18} aria-hidden="true" />
+            <span>
+              <b>
+                {room.point.name}: {words.title}.
+              </b>{" "}
+              {words.repair}
+            </span>
+          </li>
+        );
+      })}
+      {troubled.length > HELP_SHOWN && (
+        <li>
+          <a href={`${ROUTES.rooms}?nhom=needHelp`}>{TODAY.moreHelp(troubled.length - HELP_SHOWN)}</a>
+        </li>
+      )}
+    </ul>
+  );
+}
+
 /** The big clock, and beside it the one sentence that matters in this state. */
 function Clock({ session, rooms }: { session: SessionView; rooms: RoomFacts[] }) {
   const { now } = useDesk();
@@ -206,6 +234,7 @@ function Clock({ session, rooms }: { session: SessionView; rooms: RoomFacts[] })
           />
         </p>
       )}
+      {session.state === "live" && <Troubles rooms={rooms} />}
       {session.state === "paused" && (
         <Alert tone="warn" title={`${SESSION.pausedFor} ${duration(clock.thisPauseMs)}`}>
           <p>{SESSION.paused}</p>
@@ -216,17 +245,9 @@ function Clock({ session, rooms }: { session: SessionView; rooms: RoomFacts[] })
 }
 
 function Rooms({ session, rooms }: { session: SessionView; rooms: RoomFacts[] }) {
-  const troubled = rooms.filter(needsHelp);
   return (
     <section class="stack">
       <h2>{SESSION.rooms}</h2>
-      {troubled.length > 0 && (
-        <div class="alerts">
-          {troubled.slice(0, HELP_SHOWN).map(({ room, lamps }) => (
-            <TroubleAlert key={room.point.id} trouble={lamps.troubles[0] ?? "offline"} room={room.point.name} />
-          ))}
-        </div>
-      )}
       {rooms.length <= WALL_MOST ? <RoomWall rooms={rooms} /> : <RoomsTable session={session} rooms={rooms} />}
     </section>
   );

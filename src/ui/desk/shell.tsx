@@ -65,13 +65,13 @@ function Side() {
     ) : undefined;
   return (
     <header class="side">
-      <a class="brand" href={ROUTES.today} aria-label={`${PRODUCT}: ${NAV.today}`}>
+      <p class="brand">
         <img src={icon} width={32} height={32} alt="" />
         <span>
           <b>{PRODUCT}</b>
           <small>{PRODUCT_LONG}</small>
         </span>
-      </a>
+      </p>
       <nav aria-label={NAV.label}>
         <ul>
           {link(ROUTES.today, House, NAV.today)}

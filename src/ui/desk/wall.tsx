@@ -69,6 +69,7 @@ export function RoomsPage() {
     }));
   return (
     <Page title={ROOMS.title} lead={ROOMS.lead}>
+      <h2 class="aside">{ROOMS.list}</h2>
       <div class="wall-tools">
         <Segmented
           legend={ROOMS.groups}

@@ -58,7 +58,8 @@ function Code({ pairing, nowMs, state }: { pairing: CodePairing; nowMs: number; 
   return (
     <main class="room room-plain">
       <h1>{ROOM.pairTitle}</h1>
-      <p class="room-code" aria-label={ROOM.spelled([...pairing.code.replace("-", "")].join(" "))}>
+      <p class="room-code">
+        <span class="aside">{ROOM.spelled([...pairing.code.replace("-", "")].join(" "))}</span>
         {pairing.code.split("-").map((group) => (
           <span key={group} aria-hidden="true">
             {group}
@@ -96,10 +97,17 @@ function Paired({ state, nowMs }: { state: RoomState; nowMs: number }) {
           <b>{stopwatch(recording.seconds * 1_000)}</b>
         </p>
       ) : (
-        state.session?.state === "live" && <p class="room-sign room-sign-off">{ROOM.notRecording}</p>
+        <Sign state={state} />
       )}
     </main>
   );
+}
+
+/** What stands where the recording sign would: that a session is not recorded, or that the room is ready for one. */
+function Sign({ state: { session, lamps } }: { state: RoomState }) {
+  if (session?.state === "live") return <p class="room-sign room-sign-off">{ROOM.notRecording}</p>;
+  const ready = [lamps.picture, lamps.sound, lamps.link].every((lamp) => lamp === "ok") && !session;
+  return ready ? <p class="room-sign room-sign-ready">{ROOM.ready}</p> : null;
 }
 
 /** One thing at a time: what is wrong comes before what goes on, and that before what is next. */
@@ -110,7 +118,7 @@ function Say({ state, nowMs }: { state: RoomState; nowMs: number }) {
     const others = state.lamps.troubles.length - 1;
     return (
       <div class="room-say room-trouble" role="alert">
-        <h2>{words.title}</h2>
+        <h2 class={words.title.length > LONG_TITLE ? "long" : undefined}>{words.title}</h2>
         <p class="lead">{words.repair}</p>
         <p>{words.comfort}</p>
         {others > 0 && <p class="soft">{ROOM.others(others)}</p>}
@@ -143,9 +151,8 @@ function Say({ state, nowMs }: { state: RoomState; nowMs: number }) {
   }
   return (
     <div class="room-say">
-      <h2>{ROOM.ready}</h2>
+      <h2>{ROOM.noNext}</h2>
       <p class="lead">{ROOM.readyText}</p>
-      <p class="soft">{ROOM.noNext}</p>
     </div>
   );
 }
@@ -159,6 +166,7 @@ const offlineWords = ({ recording }: RoomState): TroubleWords => ({
 
 /** Above this a name at the large size would push the rest off the screen. */
 const LONG_NAME = 44;
+const LONG_TITLE = 22;
 const isLong = (name = ""): boolean => name.length > LONG_NAME;
 
 const SessionName = ({ name }: { name: string }) => <h2 class={isLong(name) ? "long" : undefined}>{name}</h2>;

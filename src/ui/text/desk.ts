@@ -41,6 +41,7 @@ export const WORDS = {
   sortBy: (column: string): string => `Sắp xếp theo ${column}`,
   repair: "Cách sửa:",
   loading: "Đang tải…",
+  actions: "Việc làm",
   pointCount: (n: number): string => `${count(n)} điểm cầu`,
 };
 
@@ -164,6 +165,7 @@ export const TODAY = {
 
 export const ROOMS = {
   title: "Phòng",
+  list: "Các phòng",
   lead: "Bấm vào một phòng để nghe tiếng và xem cách sửa.",
   filter: "Tìm phòng",
   all: "Tất cả",
@@ -298,8 +300,8 @@ export const NEW_SESSION = {
   missingName: "Cần nhập tên buổi tiếp.",
   missingPoints: "Cần chọn ít nhất một điểm cầu.",
   missingCentral: "Cần chọn một điểm cầu trung tâm.",
-  missingDate: "Đã có giờ thì cần chọn cả ngày.",
-  missingTime: "Đã có ngày thì cần chọn cả giờ.",
+  missingDate: "Cần chọn cả ngày.",
+  missingTime: "Cần chọn cả giờ.",
   submit: "Lập buổi tiếp",
   saved: "Bản nháp tự lưu trên máy này.",
   summary: "Cần sửa trước khi lập buổi tiếp",

@@ -82,9 +82,9 @@ export const TROUBLES: Record<Trouble, TroubleWords> = {
     comfort: "Không phải lỗi của người trực phòng. Phần đã ghi vẫn còn nguyên.",
   },
   liveDown: {
-    title: "Hình trực tiếp chưa về trung tâm",
+    title: "Hình chưa về trung tâm",
     repair: "Chưa cần làm gì; nếu quá 5 phút thì rút dây mạng của thiết bị rồi cắm lại.",
-    comfort: "Đường truyền của phòng chậm, không phải lỗi của người trực phòng. Việc ghi tại phòng không bị ảnh hưởng.",
+    comfort: "Đường truyền chậm, không phải lỗi của người trực phòng. Việc ghi tại phòng không bị ảnh hưởng.",
   },
   diskLow: {
     title: "Ổ đĩa của thiết bị sắp đầy",
