@@ -57,6 +57,8 @@ const SIZE = { width: 320, height: 180, frameRate: 25, maxBitrateKbps: 600 };
 export async function openRecorderStand(
   source?: RecorderChildOptions["capture"]["source"],
   devices?: Devices,
+  /** Nobody listens on port 1: the live line is dead throughout, and no test may notice. */
+  rtmpPort = 1,
 ): Promise<RecorderStand> {
   const dataDirectory = await mkdtemp(join(tmpdir(), "diemcau-recorder-"));
   const runDirectory = await mkdtemp(join(tmpdir(), "diemcau-run-"));
@@ -97,8 +99,7 @@ export async function openRecorderStand(
           record: SIZE,
           live: { width: 160, height: 90, bitrateKbps: 60 },
         },
-        // Nobody listens on port 1: the link is dead throughout, and no test here may notice.
-        rtmpPort: 1,
+        rtmpPort,
         identity: { box: "box-aaaaaaaaaaaaaaaa" as BoxId, point: "point-aaaaaaaaaaaaaaaa" as PointId, keyFile },
         session: recording ? { id: session, startedAt } : null,
         devicesFile,

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFile, readdir, writeFile } from "node:fs/promises";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { completeLines, runChecked, runProcess } from "../../src/platform/platform.ts";
@@ -157,6 +158,28 @@ test("a pause ends the take and the next one begins with a gap of the pause's le
   const gap = pick(after!, "gap");
   expect(gap.cause).toBe("paused");
   expect(Math.abs(gap.durationMs - (resumedMs - pausedMs))).toBeLessThan(2_000);
+});
+
+test("a live line that takes the connection and then nothing more costs no frame and hardly delays the end", async () => {
+  const sockets: Socket[] = [];
+  const frozen = createServer((socket) => sockets.push(socket.pause().on("error", () => {})));
+  await new Promise<void>((resolve) => frozen.listen(0, "127.0.0.1", resolve));
+  try {
+    await using stand = await openRecorderStand(undefined, undefined, (frozen.address() as AddressInfo).port);
+    await stand.startAgent(true);
+    await stand.recordedFrames(60);
+    expect(sockets.length).toBeGreaterThan(0);
+    await stand.setSession(false);
+    await ended(stand, 1);
+    const [take] = await stand.chain();
+    const end = pick(take!, "takeEnd");
+    expect(end["framesCaptured"]).toBe(end.frames);
+    expect(end.frames).toBeGreaterThanOrEqual(60);
+    expect(pick(take!, "segment").frames).toBe(end.frames);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    frozen.close();
+  }
 });
 
 test("a camera and a microphone that cannot be opened cost neither the other nor the session", async () => {

@@ -1,10 +1,10 @@
-import { open, readFile, truncate, stat } from "node:fs/promises";
+import { open, readFile, readdir, stat, truncate } from "node:fs/promises";
 import { z } from "zod";
 import { adoptProcess, type AdoptedProcess, type Clock } from "../../platform/platform.ts";
 import { SessionId, TakeId, type Health } from "../../protocol/protocol.ts";
 import { devicePresent } from "./devices.ts";
 import { Measurements } from "./measure.ts";
-import { runPaths, type Source } from "./plan.ts";
+import { runPaths, SEGMENT_LIST, type Source } from "./plan.ts";
 import { Tail } from "./tail.ts";
 import { VirtualRoomStatus } from "./virtual-room.ts";
 
@@ -27,7 +27,7 @@ export type RunMemory = z.infer<typeof RunMemory>;
 export interface RunCounts {
   /** Frames that a virtual room made; null for other sources. */
   framesCaptured: number | null;
-  /** Frames that FFmpeg encoded by its own count; null if it never said. */
+  /** Frames that FFmpeg encoded by its own count at its end; null if it had none in good order. */
   framesEncoded: number | null;
 }
 
@@ -38,6 +38,9 @@ const STALL_LIMIT_MS = 3_000;
 const SOUND_LIMIT_MS = 5_000;
 const DEVICE_LOOK_MS = 1_000;
 const FINISH_LIMIT_MS = 6_000;
+const FINISH_LOOK_MS = 100;
+/** Between two segments the list is complete for a moment, too. */
+const FINISHED_LOOKS = 10;
 const LOG_LIMIT_BYTES = 512 * 1024;
 /** After this, a lamp is lit even if one of the measuring branches has not spoken yet. */
 const MEASURE_LIMIT_MS = 5_000;
@@ -149,7 +152,7 @@ export class EncoderRun {
   counts(): RunCounts {
     return {
       framesCaptured: this.roomStatus?.framesCaptured ?? null,
-      framesEncoded: this.measured.progress?.frame ?? null,
+      framesEncoded: this.measured.progress?.ended ? this.measured.progress.frame : null,
     };
   }
 
@@ -187,17 +190,29 @@ export class EncoderRun {
     }
     if (this.room) this.room.kill("SIGTERM");
     else this.ffmpeg.kill("SIGTERM");
-    const limit = new AbortController();
-    const late = this.clock.sleep(FINISH_LIMIT_MS, limit.signal).then(
-      () => true,
-      () => false,
-    );
-    const finished = Promise.all([this.ffmpeg.exited, this.room?.exited]).then(() => false);
-    const killed = await Promise.race([late, finished]);
-    limit.abort();
+    const ended = Promise.all([this.ffmpeg.exited, this.room?.exited]).then(() => true);
+    const killed = !(await Promise.race([ended, this.overdue(ended)]));
     if (killed) await this.kill();
     await this.observe();
     return killed ? "killed" : "finished";
+  }
+
+  /**
+   * Resolves (with false) when there is nothing left to wait for: the time is up, or the record is finished and only a
+   * frozen live line holds FFmpeg up.
+   */
+  private async overdue(ended: Promise<boolean>): Promise<false> {
+    const { goal } = this.memory;
+    const untilMs = this.clock.monotonicMs() + FINISH_LIMIT_MS;
+    const over = new AbortController();
+    void ended.then(() => over.abort());
+    for (let finishedLooks = 0; !over.signal.aborted && this.clock.monotonicMs() < untilMs;) {
+      const finished = goal.kind === "record" && (await recordFinished(goal.directory));
+      finishedLooks = finished ? finishedLooks + 1 : 0;
+      if (finishedLooks > FINISHED_LOOKS) return false;
+      await this.clock.sleep(FINISH_LOOK_MS, over.signal).catch(() => {});
+    }
+    return false;
   }
 
   /** SIGKILL; for a run that does not go on, and for a preview, of which nothing is kept. */
@@ -253,4 +268,11 @@ export const openLog = (directory: string) => open(`${directory}/log`, "a", 0o60
 export function adoptPid(pid: number, identity: (pid: number) => string | undefined): AdoptedProcess | undefined {
   const known = identity(pid);
   return known === undefined ? undefined : adoptProcess(known);
+}
+
+/** FFmpeg has listed every segment file that there is. */
+async function recordFinished(directory: string): Promise<boolean> {
+  const files = (await readdir(directory)).filter((name) => name.endsWith(".ts"));
+  const list = await readFile(`${directory}/${SEGMENT_LIST}`, "utf8").catch(() => "");
+  return files.length > 0 && files.every((name) => list.includes(`${name},`));
 }
