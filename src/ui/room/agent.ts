@@ -1,5 +1,5 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
-import { ROOM_EVENTS_PATH, type RoomState } from "../../protocol/room.ts";
+import { ROOM_EVENTS_PATH, type RoomState } from "../../protocol/protocol.ts";
 
 /** The agent speaks at least every 10 s; after this much silence it is taken for away. */
 const SILENCE_MS = 15_000;

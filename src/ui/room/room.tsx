@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { type ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
-import { ROOM_PICTURE_PATH, type RoomState } from "../../protocol/room.ts";
+import { ROOM_PICTURE_PATH, type RoomState } from "../../protocol/protocol.ts";
 import { Lamp } from "../design/states.tsx";
 import { clockTime, dayAndTime, duration, remaining, stopwatch } from "../text/format.ts";
 import { ROOM } from "../text/room.ts";
