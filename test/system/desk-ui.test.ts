@@ -331,7 +331,10 @@ describe("what a person meets", () => {
     desk.world = { ...desk.world, recordings: [recording] };
     const page = await openPage();
     await page.goto(`${desk.url}/ban-ghi/${recording.session.id}`);
-    await page.waitForFunction(() => [...document.querySelectorAll("video")].every((video) => video.readyState >= 3));
+    await page.waitForFunction(() => {
+      const videos = [...document.querySelectorAll("video")];
+      return videos.length === 3 && videos.every((video) => video.readyState >= 3);
+    });
     const times = (): Promise<number[]> =>
       page.evaluate(() => [...document.querySelectorAll("video")].map((video) => video.currentTime));
     const before = await times();

@@ -1,28 +1,53 @@
 import { useSignalEffect } from "@preact/signals";
+import type { ComponentChildren, ComponentType } from "preact";
 import { LocationProvider, lazy, Route, Router } from "preact-iso";
 import { useEffect } from "preact/hooks";
 import { Skeleton } from "../design/states.tsx";
 import { HUB, WORDS } from "../text/desk.ts";
-import { NotFound } from "./page.tsx";
-import { PairingPage } from "./pairing.tsx";
-import { PointsPage } from "./points.tsx";
-import { RecordingsPage } from "./recordings.tsx";
+import { NotFound, PageFailed } from "./page.tsx";
 import { ROUTES } from "./routes.ts";
-import { SessionPage } from "./session.tsx";
-import { NewSessionPage } from "./session-new.tsx";
-import { SessionsPage } from "./sessions.tsx";
 import { HubBanner, Shell } from "./shell.tsx";
 import { NewPassword, SignIn } from "./sign-in.tsx";
 import { type Desk, DeskProvider, useDesk } from "./store.ts";
 import { TodayPage } from "./today.tsx";
-import { RoomsPage } from "./wall.tsx";
 
-// The only page with a timeline and a player of recordings.
-const RecordingPage = lazy(() => import("./recording.tsx").then(({ RecordingPage }) => RecordingPage));
+// Home comes first and alone; the others follow by themselves, or when they are asked for.
+const RoomsPage = late(() => import("./wall.tsx").then(({ RoomsPage }) => RoomsPage));
+const SessionsPage = late(() => import("./sessions.tsx").then(({ SessionsPage }) => SessionsPage));
+const NewSessionPage = late(() => import("./session-new.tsx").then(({ NewSessionPage }) => NewSessionPage));
+const SessionPage = late(() => import("./session.tsx").then(({ SessionPage }) => SessionPage));
+const RecordingsPage = late(() => import("./recordings.tsx").then(({ RecordingsPage }) => RecordingsPage));
+const RecordingPage = late(() => import("./recording.tsx").then(({ RecordingPage }) => RecordingPage));
+const PointsPage = late(() => import("./points.tsx").then(({ PointsPage }) => PointsPage));
+const PairingPage = late(() => import("./pairing.tsx").then(({ PairingPage }) => PairingPage));
+const LATE = [
+  RoomsPage,
+  SessionsPage,
+  NewSessionPage,
+  SessionPage,
+  RecordingsPage,
+  RecordingPage,
+  PointsPage,
+  PairingPage,
+];
+
+/** Long enough for home to be whole; after that a hub that falls silent takes no page away. */
+const FOLLOW_MS = 2_000;
+
+/** The hub may be silent just then, or have become a newer version whose files are named otherwise. */
+function late(load: () => Promise<ComponentType>) {
+  return lazy(() => load().catch(() => PageFailed));
+}
 
 /** The hub's screens for officials, from signing in to the last page. */
 export function DeskScreen({ desk }: { desk: Desk }) {
-  useEffect(() => () => desk.close(), [desk]);
+  useEffect(() => {
+    const timer = setTimeout(() => void Promise.all(LATE.map((page) => page.preload())), FOLLOW_MS);
+    return () => {
+      clearTimeout(timer);
+      desk.close();
+    };
+  }, [desk]);
   return (
     <DeskProvider value={desk}>
       <LocationProvider>
@@ -68,7 +93,7 @@ function Inside() {
 }
 
 /** Nothing may look empty before the hub has spoken. */
-function Loaded({ children }: { children: preact.ComponentChildren }) {
+function Loaded({ children }: { children: ComponentChildren }) {
   const { facts } = useDesk();
   return facts.value.loaded ? <>{children}</> : <Skeleton lines={6} label={WORDS.loading} />;
 }

@@ -1,7 +1,17 @@
 import { describe, expect, test } from "vitest";
 import type { RecordingSummaryView, RoomView, SessionView } from "../../hub/http/views.ts";
 import type { BoxId, Health, PointId, SessionId } from "../../protocol/protocol.ts";
-import { allRooms, bySession, NO_FACTS, reduce, roomFacts, sessionClock, wallShape, withRecordings } from "./facts.ts";
+import {
+  allRooms,
+  bySession,
+  isReady,
+  NO_FACTS,
+  reduce,
+  roomFacts,
+  sessionClock,
+  wallShape,
+  withRecordings,
+} from "./facts.ts";
 
 const NOW = Date.parse("2026-11-23T07:00:00Z");
 const at = (minutes: number): string => new Date(NOW + minutes * 60_000).toISOString();
@@ -102,6 +112,11 @@ describe("who needs help", () => {
     const idle = roomFacts(room("a", { session: inSession("live") }), new Set());
     expect(idle.recording).toBe(false);
     expect(idle.need).toBe("bad");
+  });
+  test("a room in another session is not ready for this one", () => {
+    expect(isReady(roomFacts(room("a"), new Set()))).toBe(true);
+    expect(isReady(roomFacts(room("a", { session: inSession("paused") }), new Set()))).toBe(false);
+    expect(isReady(roomFacts(room("a", { connected: false }), new Set()))).toBe(false);
   });
   test("the last report of a room that is away lights no lamp", () => {
     const { lamps } = roomFacts(room("a", { connected: false }), new Set());

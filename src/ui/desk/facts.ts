@@ -111,6 +111,9 @@ export const byNeed = (a: RoomFacts, b: RoomFacts): number =>
   Number(b.room.session?.role === "central") - Number(a.room.session?.role === "central") ||
   byName(a.room.point.name, b.room.point.name);
 
+/** Could begin a session now: here, without trouble, and in no other one. */
+export const isReady = ({ room, need }: RoomFacts): boolean => room.connected && need === "none" && !room.session;
+
 export const needsHelp = ({ need }: RoomFacts): boolean => need === "bad" || need === "warn";
 
 export function allRooms(facts: Facts, nowMs: number): RoomFacts[] {

@@ -3,8 +3,8 @@ import type { ComponentChildren } from "preact";
 import { useLocation } from "preact-iso";
 import { useEffect, useRef } from "preact/hooks";
 import { Alert, EmptyState } from "../design/states.tsx";
-import { ButtonLink } from "../design/button.tsx";
-import { ERRORS, NO_ANSWER, NOT_FOUND } from "../text/desk.ts";
+import { Button, ButtonLink } from "../design/button.tsx";
+import { ERRORS, NO_ANSWER, NOT_FOUND, WORDS } from "../text/desk.ts";
 import { PRODUCT } from "../text/terms.ts";
 import type { Refusal } from "./api.ts";
 import { ROUTES } from "./routes.ts";
@@ -30,13 +30,14 @@ export function Page(props: Props) {
   useEffect(() => {
     document.title = `${props.title} – ${PRODUCT}`;
   }, [props.title]);
+  // On mounting only: while the next page is being fetched, this one still stands, at the next page's path.
   useEffect(() => {
     if (focused.current !== null && focused.current !== path) {
       scrollTo(0, 0);
       heading.current?.focus({ preventScroll: true });
     }
     focused.current = path;
-  }, [path]);
+  }, []);
   return (
     <>
       <header class="page-head">
@@ -78,4 +79,22 @@ export function Missing({ title, text, href, action }: { title: string; text: st
 
 export function NotFound() {
   return <Missing title={NOT_FOUND.title} text={NOT_FOUND.text} href={ROUTES.today} action={NOT_FOUND.home} />;
+}
+
+/** The program of a page could not be fetched; loading anew also fetches a newer version. */
+export function PageFailed() {
+  return (
+    <Page title={NO_ANSWER.title}>
+      <div class="stack-wide reading">
+        <Alert tone="warn" title={NO_ANSWER.title} live>
+          <p>{NO_ANSWER.text}</p>
+        </Alert>
+        <div class="row">
+          <Button kind="primary" onPress={() => location.reload()}>
+            {WORDS.reload}
+          </Button>
+        </div>
+      </div>
+    </Page>
+  );
 }

@@ -20,12 +20,16 @@ import { firstPlayable, wholeOf } from "./playback.ts";
 import { useRecording } from "./recording-data.ts";
 import { RecordingPlayer } from "./recording-player.tsx";
 import { ROUTES } from "./routes.ts";
-import { SessionBadge } from "./sessions.tsx";
+import { SessionBadge } from "./session-words.tsx";
 import { useDesk } from "./store.ts";
 
 export function RecordingPage() {
-  const { facts } = useDesk();
   const id = useRoute().params["id"] as SessionId;
+  return <OneRecording key={id} id={id} />;
+}
+
+function OneRecording({ id }: { id: SessionId }) {
+  const { facts } = useDesk();
   const view = useRecording(id, true).value;
   if (view === "missing")
     return (

@@ -2,47 +2,15 @@ import { useComputed } from "@preact/signals";
 import { Plug, Volume2, VolumeX, X } from "lucide-preact";
 import type { ComponentChildren } from "preact";
 import { Button, ButtonLink, IconButton } from "../design/button.tsx";
-import { Alert, Lamp } from "../design/states.tsx";
-import type { Trouble } from "../../protocol/protocol.ts";
-import { ROOMS, SESSION, WORDS } from "../text/desk.ts";
+import { Lamp } from "../design/states.tsx";
+import { ROOMS, SESSION } from "../text/desk.ts";
 import { count, dayAndTime, duration } from "../text/format.ts";
-import { ROLES, TROUBLES } from "../text/terms.ts";
+import { ROLES } from "../text/terms.ts";
 import type { RoomFacts } from "./facts.ts";
 import { ROUTES } from "./routes.ts";
 import { useDesk } from "./store.ts";
+import { TroubleAlert } from "./trouble.tsx";
 import { RecordingState, Since } from "./tile.tsx";
-
-const SERIOUS: ReadonlySet<Trouble> = new Set<Trouble>([
-  "offline",
-  "encoderFailed",
-  "notRecording",
-  "cameraNone",
-  "pictureBlack",
-  "microphoneNone",
-  "soundSilent",
-]);
-
-/** One trouble with its repair; a room away while nobody expects it is said calmly. */
-export function TroubleAlert({ trouble, calm, room }: { trouble: Trouble; calm?: boolean; room?: ComponentChildren }) {
-  const words = TROUBLES[trouble];
-  return (
-    <Alert
-      tone={calm ? "info" : SERIOUS.has(trouble) ? "bad" : "warn"}
-      title={
-        room ? (
-          <>
-            {room}: {words.title}
-          </>
-        ) : (
-          words.title
-        )
-      }
-      repairLabel={WORDS.repair}
-      repair={words.repair}
-      comfort={words.comfort}
-    />
-  );
-}
 
 /** The chosen room: its sound, what is wrong with the repair, and what its box measures. */
 export function RoomDetail({ facts, onClose }: { facts: RoomFacts; onClose: () => void }) {

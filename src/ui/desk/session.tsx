@@ -14,13 +14,23 @@ import { ROLES, TROUBLES } from "../text/terms.ts";
 import type { Refusal, SessionAct } from "./api.ts";
 import { CopiesBadge, CopiesPath } from "./copies.tsx";
 import { EventLog } from "./event-log.tsx";
-import { byNeed, expectedPoints, isOpen, needsHelp, type RoomFacts, roomFacts, sessionClock } from "./facts.ts";
+import {
+  byNeed,
+  expectedPoints,
+  isOpen,
+  isReady,
+  needsHelp,
+  type RoomFacts,
+  roomFacts,
+  sessionClock,
+} from "./facts.ts";
 import { Missing, Page, RefusalAlert } from "./page.tsx";
 import { useRecording } from "./recording-data.ts";
 import { ROUTES } from "./routes.ts";
-import { SessionBadge } from "./sessions.tsx";
+import { SessionBadge } from "./session-words.tsx";
 import { useDesk } from "./store.ts";
-import { RecordingCount, RecordingState } from "./tile.tsx";
+import { RecordingState } from "./tile.tsx";
+import { RecordingCount } from "./trouble.tsx";
 import { RoomWall } from "./wall.tsx";
 
 /** Above this many rooms a table is read faster than pictures. */
@@ -194,7 +204,7 @@ function Clock({ session, rooms }: { session: SessionView; rooms: RoomFacts[] })
   const { now } = useDesk();
   const clock = sessionClock(session, now.value);
   const recording = rooms.filter((facts) => facts.recording && facts.room.session?.id === session.id).length;
-  const ready = rooms.filter(({ room, need }) => room.connected && need === "none").length;
+  const ready = rooms.filter(isReady).length;
   if (session.state === "draft") {
     const untilMs = session.scheduledAt ? Date.parse(session.scheduledAt) - now.value : undefined;
     return (

@@ -1,32 +1,16 @@
 import { CalendarPlus } from "lucide-preact";
 import type { SessionView } from "../../hub/http/views.ts";
 import { ButtonLink } from "../design/button.tsx";
-import { Badge, EmptyState, type Tone } from "../design/states.tsx";
+import { EmptyState } from "../design/states.tsx";
 import { type Column, DataTable } from "../design/table.tsx";
-import { SESSION, SESSIONS, WORDS } from "../text/desk.ts";
-import { dayAndTime, duration } from "../text/format.ts";
+import { SESSIONS, WORDS } from "../text/desk.ts";
+import { duration } from "../text/format.ts";
 import { SESSION_STATES } from "../text/terms.ts";
 import { bySession, sessionClock } from "./facts.ts";
 import { Page } from "./page.tsx";
 import { ROUTES } from "./routes.ts";
+import { SessionBadge, sessionWhen } from "./session-words.tsx";
 import { useDesk } from "./store.ts";
-
-const TONES: Record<SessionView["state"], Tone> = {
-  draft: "neutral",
-  live: "accent",
-  paused: "warn",
-  ended: "neutral",
-};
-
-export function SessionBadge({ state }: { state: SessionView["state"] }) {
-  return <Badge tone={TONES[state]}>{SESSION_STATES[state]}</Badge>;
-}
-
-/** When a session was, is or will be. */
-export function sessionWhen(session: SessionView, nowMs: number): string {
-  if (session.startedAt) return dayAndTime(session.startedAt, nowMs);
-  return session.scheduledAt ? dayAndTime(session.scheduledAt, nowMs) : SESSION.unscheduled;
-}
 
 export function SessionsPage() {
   const { facts, now } = useDesk();

@@ -96,11 +96,6 @@ function Marks({ facts }: { facts: RoomFacts }) {
   );
 }
 
-/** How many rooms record; anything short of all is a warning and not the recording sign. */
-export function RecordingCount({ recording, all, words }: { recording: number; all: number; words: string }) {
-  return recording === all ? <RecordingMark>{words}</RecordingMark> : <b class="word-bad">{words}</b>;
-}
-
 /** Recording as the box measures it, in words for a table. */
 export function RecordingState({ facts }: { facts: RoomFacts }) {
   if (facts.recording) return <RecordingMark>{ROOMS.isRecording}</RecordingMark>;

@@ -8,13 +8,12 @@ import { EmptyState, Progress, Skeleton } from "../design/states.tsx";
 import { COPIES, SESSION, TODAY, WORDS } from "../text/desk.ts";
 import { count, dayAndTime, longDate, percent, remaining, stopwatch } from "../text/format.ts";
 import { SESSION_STATES } from "../text/terms.ts";
-import { bySession, expectedPoints, isOpen, needsHelp, roomFacts, sessionClock } from "./facts.ts";
+import { bySession, expectedPoints, isOpen, isReady, needsHelp, roomFacts, sessionClock } from "./facts.ts";
 import { Page } from "./page.tsx";
-import { TroubleAlert } from "./room-detail.tsx";
 import { ROUTES } from "./routes.ts";
-import { SessionBadge, sessionWhen } from "./sessions.tsx";
+import { SessionBadge, sessionWhen } from "./session-words.tsx";
 import { useDesk } from "./store.ts";
-import { RecordingCount } from "./tile.tsx";
+import { RecordingCount, TroubleAlert } from "./trouble.tsx";
 
 const HELP_SHOWN = 4;
 const LATER_SHOWN = 4;
@@ -130,7 +129,7 @@ function NextCard({ session }: { session: SessionView }) {
   const expected = expectedPoints([session], now.value);
   const ready = session.points.filter(({ id }) => {
     const room = facts.value.rooms.get(id);
-    return room?.connected && roomFacts(room, expected).need === "none";
+    return room && isReady(roomFacts(room, expected));
   }).length;
   return (
     <section class="card now">

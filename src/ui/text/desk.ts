@@ -41,6 +41,7 @@ export const WORDS = {
   sortBy: (column: string): string => `Sắp xếp theo ${column}`,
   repair: "Cách sửa:",
   loading: "Đang tải…",
+  reload: "Tải lại trang",
   actions: "Việc làm",
   pointCount: (n: number): string => `${count(n)} điểm cầu`,
 };
@@ -319,7 +320,7 @@ export const SESSION = {
   endCancel: "Chưa kết thúc",
   elapsed: "Thời gian tiếp",
   pausedFor: "Đã tạm dừng",
-  startsIn: "Đến giờ hẹn",
+  startsIn: "Giờ hẹn",
   scheduled: (when: string): string => `Hẹn ${when}`,
   startedAt: (when: string): string => `Bắt đầu ${when}`,
   ran: (from: string, to: string, length: string): string => `Bắt đầu ${from}. Kết thúc ${to}. Tiếp trong ${length}.`,
