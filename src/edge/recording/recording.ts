@@ -224,7 +224,10 @@ class BoxRecorder implements Recorder {
       await this.takeOver();
       await runForever({ ...retry, name: "recording" }, signal, async () => {
         while (!signal.aborted) {
-          await this.step(signal);
+          await this.step(signal).catch((error: unknown) => {
+            this.failures++;
+            throw error;
+          });
           await this.pause(LOOK_MS);
         }
       });

@@ -72,7 +72,7 @@ export function readClocks(
   const offset = hubOffset();
   return {
     utc: isoUtc(at.wallMs + (offset?.offsetMs ?? 0)),
-    monotonicMs: at.monotonicMs,
+    monotonicMs: rounded(at.monotonicMs),
     bootId: clock.bootId,
     hubOffsetMs: offset?.offsetMs ?? null,
     hubOffsetErrorMs: offset?.errorMs ?? null,
@@ -85,10 +85,13 @@ export const momentOf = ({ utc, monotonicMs, bootId }: ClockReading): Moment => 
   bootId,
 });
 
+/** Microseconds are as fine as any clock here is. */
+const rounded = (ms: number): number => Math.round(ms * 1_000) / 1_000;
+
 const later = (reading: ClockReading, ms: number): ClockReading => ({
   ...reading,
   utc: isoUtc(Date.parse(reading.utc) + ms),
-  monotonicMs: reading.monotonicMs + ms,
+  monotonicMs: rounded(reading.monotonicMs + ms),
 });
 
 /**
@@ -190,7 +193,7 @@ export class Take {
     if (!gap) return;
     const { cause, durationMs, detail, fromUtcMs, toUtcMs } = gap;
     await this.append(
-      { kind: "gap", cause, from: isoUtc(fromUtcMs), to: isoUtc(toUtcMs), durationMs, detail },
+      { kind: "gap", cause, from: isoUtc(fromUtcMs), to: isoUtc(toUtcMs), durationMs: rounded(durationMs), detail },
       signing,
     );
   }
@@ -211,11 +214,12 @@ export class Take {
     const near = this.streamEndMs;
     const frameMs = 1_000 / this.intent.video.frameRate;
     const { firstVideoMs, lastVideoMs } = count;
-    const streamStartMs = firstVideoMs === undefined ? near : unwrapMs(firstVideoMs, near);
-    const streamEndMs =
+    const streamStartMs = rounded(firstVideoMs === undefined ? near : unwrapMs(firstVideoMs, near));
+    const lengthMs =
       lastVideoMs === undefined || firstVideoMs === undefined
-        ? near + (listed ? listed.endMs - listed.startMs : 0)
-        : streamStartMs + (lastVideoMs - firstVideoMs) + frameMs;
+        ? (listed?.endMs ?? 0) - (listed?.startMs ?? 0)
+        : lastVideoMs - firstVideoMs + frameMs;
+    const streamEndMs = rounded(streamStartMs + lengthMs);
     const base = this.segments[0]?.streamStartMs ?? streamStartMs;
     const startedAt = later(this.firstFrameAt ?? this.intent.plannedAt, streamStartMs - base);
     await this.append(
