@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { readFile, readdir, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo, type Socket } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { completeLines, runChecked, runProcess } from "../../src/platform/platform.ts";
@@ -179,6 +180,31 @@ test("a live line that takes the connection and then nothing more costs no frame
   } finally {
     for (const socket of sockets) socket.destroy();
     frozen.close();
+  }
+});
+
+test("a film is recorded round and round in real time, and ends with every frame that was encoded", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "diemcau-film-"));
+  try {
+    const path = join(directory, "film.mp4");
+    await runChecked([
+      ...["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=480x360:rate=30:duration=1"],
+      ...["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100:duration=1", "-pix_fmt", "yuv420p", path],
+    ]);
+    await using stand = await openRecorderStand({ kind: "file", path });
+    await stand.startAgent(true);
+    await stand.recordedFrames(75);
+    const { facts } = await stand.view();
+    expect(facts).toMatchObject({ picture: "ok", sound: { state: "ok" }, source: `file ${path}` });
+    await stand.setSession(false);
+    await ended(stand, 1);
+    const [take] = await stand.chain();
+    const end = pick(take!, "takeEnd");
+    expect(end["framesEncoded"]).toBe(end.frames);
+    const segment = pick(take!, "segment");
+    expect(segment.streamEndMs - segment.streamStartMs).toBeCloseTo(segment.frames * 40, 0);
+  } finally {
+    await rm(directory, { recursive: true });
   }
 });
 
