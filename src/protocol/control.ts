@@ -22,6 +22,11 @@ export type SessionState = z.infer<typeof SessionState>;
 export const PointRole = z.enum(["central", "delegate"]);
 export type PointRole = z.infer<typeof PointRole>;
 
+/** Length of a session for which nobody said another, in minutes. */
+export const PLANNED_MINUTES = 240;
+/** Longer than any reception; a slip of the hand must not reserve a whole disk. */
+export const PLANNED_MINUTES_MAX = 24 * 60;
+
 /** A session as a box needs to know it. */
 export const AssignedSession = z.looseObject({
   id: SessionId,
@@ -29,6 +34,8 @@ export const AssignedSession = z.looseObject({
   state: SessionState,
   role: PointRole,
   scheduledAt: z.iso.datetime().nullable(),
+  /** How long it is meant to last: boxes reserve its bytes. Hubs of before do not say; PLANNED_MINUTES then. */
+  plannedMinutes: z.number().int().positive().optional(),
   /** When the session became live (first start), null before. */
   startedAt: z.iso.datetime().nullable(),
   endedAt: z.iso.datetime().nullable(),

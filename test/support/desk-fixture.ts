@@ -166,7 +166,7 @@ export async function openDeskFixture(options: {
     return c.json({ ok: true });
   });
   app.post("/api/sessions", async (c) => {
-    const body = await c.req.json<Pick<SessionView, "name" | "scheduledAt" | "points">>();
+    const body = await c.req.json<Pick<SessionView, "name" | "scheduledAt" | "plannedMinutes" | "points">>();
     const names = new Map(fixture.world.rooms.map(({ point }) => [point.id, point.name]));
     return c.json<SessionView>(
       put({
@@ -174,6 +174,7 @@ export async function openDeskFixture(options: {
         name: body.name,
         state: "draft",
         scheduledAt: body.scheduledAt,
+        plannedMinutes: body.plannedMinutes,
         createdAt: new Date().toISOString(),
         startedAt: null,
         endedAt: null,

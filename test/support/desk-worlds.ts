@@ -104,6 +104,7 @@ export const session = (nowMs: number, plan: SessionPlan): SessionView => ({
   name: plan.name,
   state: plan.state,
   scheduledAt: plan.scheduledMs === undefined ? null : iso(plan.scheduledMs),
+  plannedMinutes: 240,
   createdAt: iso(nowMs - 30 * HOUR_MS),
   startedAt: plan.startedMs === undefined ? null : iso(plan.startedMs),
   endedAt: plan.endedMs === undefined ? null : iso(plan.endedMs),

@@ -182,4 +182,12 @@ export const migrations: Record<string, Migration> = {
         .execute();
     },
   },
+  "003-planned-minutes": {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .alterTable("session")
+        .addColumn("plannedMinutes", "integer", (c) => c.notNull().defaultTo(240))
+        .execute();
+    },
+  },
 };

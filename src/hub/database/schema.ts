@@ -61,6 +61,7 @@ export interface SessionTable {
   name: string;
   state: SessionState;
   scheduledAt: string | null;
+  plannedMinutes: Generated<number>;
   createdAt: string;
   startedAt: string | null;
   endedAt: string | null;

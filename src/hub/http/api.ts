@@ -1,7 +1,7 @@
 import { Hono, type MiddlewareHandler } from "hono";
 import { validator } from "hono/validator";
 import { z } from "zod";
-import { BoxId, PointId, PointRole, SessionId } from "../../protocol/protocol.ts";
+import { BoxId, PLANNED_MINUTES, PLANNED_MINUTES_MAX, PointId, PointRole, SessionId } from "../../protocol/protocol.ts";
 import type { Accounts } from "../accounts/accounts.ts";
 import type { Archive } from "../archive/archive.ts";
 import type { Fleet } from "../fleet/fleet.ts";
@@ -38,6 +38,7 @@ const Pairing = z.union([
 const NewSession = z.strictObject({
   name: line(200),
   scheduledAt: z.iso.datetime().nullable().default(null),
+  plannedMinutes: z.number().int().positive().max(PLANNED_MINUTES_MAX).default(PLANNED_MINUTES),
   points: z.array(z.strictObject({ id: PointId, role: PointRole })).max(500),
 });
 const Act = z.enum(["start", "pause", "resume", "end"]);

@@ -65,6 +65,7 @@ beforeEach(() => {
           name: "Buổi 1",
           state: "live",
           scheduledAt: null,
+          plannedMinutes: 240,
           createdAt: "",
           startedAt: null,
           endedAt: null,

@@ -50,6 +50,7 @@ export interface SessionView {
   name: string;
   state: SessionState;
   scheduledAt: string | null;
+  plannedMinutes: number;
   createdAt: string;
   startedAt: string | null;
   endedAt: string | null;

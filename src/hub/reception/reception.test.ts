@@ -173,3 +173,11 @@ test("rooms that are missing when a session starts are noted, and those that are
   await reception.noteRooms((point) => point === points[0]);
   expect((await reception.session(id))?.events.slice(2)).toMatchObject([{ kind: "roomLost", point: { name: "Sở A" } }]);
 });
+
+test("a session's planned length reaches its boxes, four hours where nobody said another", async () => {
+  const plan = { name: "Buổi 1", scheduledAt: null, points: [{ id: points[0]!, role: "central" as const }] };
+  made(await reception.create(plan, "Lan"));
+  made(await reception.create({ ...plan, plannedMinutes: 90 }, "Lan"));
+  const { sessions } = await reception.forBox(box);
+  expect(new Set(sessions.map(({ plannedMinutes }) => plannedMinutes))).toEqual(new Set([240, 90]));
+});

@@ -8,7 +8,7 @@ import type {
   SessionId,
   SessionState,
 } from "../../protocol/protocol.ts";
-import { makeId } from "../../protocol/protocol.ts";
+import { makeId, PLANNED_MINUTES } from "../../protocol/protocol.ts";
 import { isoUtc, randomId, type Clock, type Log } from "../../platform/platform.ts";
 import type { Database, HubDatabase, SessionEventTable } from "../database/database.ts";
 import type { SessionView } from "../http/views.ts";
@@ -22,6 +22,8 @@ const RUNNING: SessionState[] = ["live", "paused"];
 export interface SessionPlan {
   name: string;
   scheduledAt: string | null;
+  /** PLANNED_MINUTES unless said otherwise. */
+  plannedMinutes?: number;
   points: { id: PointId; role: PointRole }[];
 }
 
@@ -177,6 +179,7 @@ export function createReception({ db, clock, log }: { db: HubDatabase; clock: Cl
             name: plan.name,
             state: "draft",
             scheduledAt: plan.scheduledAt,
+            plannedMinutes: plan.plannedMinutes ?? PLANNED_MINUTES,
             createdAt: at,
             startedAt: null,
             endedAt: null,
@@ -216,7 +219,7 @@ export function createReception({ db, clock, log }: { db: HubDatabase; clock: Cl
         const rows = await trx
           .selectFrom("session")
           .innerJoin("sessionPoint", "sessionPoint.sessionId", "session.id")
-          .select(["id", "name", "state", "role", "scheduledAt", "startedAt", "endedAt"])
+          .select(["id", "name", "state", "role", "scheduledAt", "plannedMinutes", "startedAt", "endedAt"])
           .where("pointId", "=", point.id)
           .where((where) =>
             where.or([

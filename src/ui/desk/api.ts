@@ -19,6 +19,7 @@ export type PairingTarget = { pointId: PointId; replace: boolean } | { pointName
 export interface NewSession {
   name: string;
   scheduledAt: string | null;
+  plannedMinutes: number;
   points: { id: PointId; role: PointRole }[];
 }
 

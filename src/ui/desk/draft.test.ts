@@ -11,6 +11,7 @@ test("a whole draft becomes a session at that time in Việt Nam", () => {
   expect(toSession(draft)).toEqual({
     name: "Buổi tiếp",
     scheduledAt: "2026-11-23T01:00:00.000Z",
+    plannedMinutes: 240,
     points: [
       { id: a, role: "delegate" },
       { id: b, role: "central" },

@@ -1,4 +1,4 @@
-import type { PointId, PointRole } from "../../protocol/protocol.ts";
+import { PLANNED_MINUTES, type PointId, type PointRole } from "../../protocol/protocol.ts";
 import { dateFieldValue, fold, instantOf, longDate } from "../text/format.ts";
 import type { NewSession } from "./api.ts";
 
@@ -8,6 +8,8 @@ export interface Draft {
   /** `2026-11-23` and `14:05`, empty where not chosen. */
   date: string;
   time: string;
+  /** How long it is meant to last, minutes; absent in drafts of before. */
+  plannedMinutes?: number;
   points: PointId[];
   central: PointId | "";
 }
@@ -27,6 +29,7 @@ export function faultsOf(draft: Draft): DraftFault[] {
 export const toSession = (draft: Draft): NewSession => ({
   name: draft.name.trim(),
   scheduledAt: draft.date && draft.time ? instantOf(draft.date, draft.time) : null,
+  plannedMinutes: draft.plannedMinutes ?? PLANNED_MINUTES,
   points: draft.points.map((id) => ({
     id,
     role: (id === draft.central ? "central" : "delegate") satisfies PointRole,
@@ -57,6 +60,10 @@ export function timeChoices(): Choice[] {
     return { value, label: value };
   });
 }
+
+/** Half an hour to a long day; rooms keep room for the recording of that much. */
+export const lengthChoices = (words: (minutes: number) => string): Choice[] =>
+  [30, 60, 90, 120, 180, 240, 300, 360, 480, 600].map((minutes) => ({ value: `${minutes}`, label: words(minutes) }));
 
 interface Choice {
   value: string;

@@ -50,6 +50,7 @@ const session = (name: string, change: Partial<SessionView> = {}): SessionView =
   name,
   state: "draft",
   scheduledAt: null,
+  plannedMinutes: 240,
   createdAt: at(-100),
   startedAt: null,
   endedAt: null,

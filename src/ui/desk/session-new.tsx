@@ -6,9 +6,9 @@ import { Button, ButtonLink } from "../design/button.tsx";
 import { Field, SelectField } from "../design/field.tsx";
 import { Alert, EmptyState } from "../design/states.tsx";
 import { FilterBox } from "../design/table.tsx";
-import type { PointId } from "../../protocol/protocol.ts";
+import { PLANNED_MINUTES, type PointId } from "../../protocol/protocol.ts";
 import { NEW_SESSION, ROOMS } from "../text/desk.ts";
-import { byName, fold, shortDate } from "../text/format.ts";
+import { byName, duration, fold, shortDate } from "../text/format.ts";
 import type { Refusal } from "./api.ts";
 import {
   choose,
@@ -17,6 +17,7 @@ import {
   type DraftFault,
   faultsOf,
   findPasted,
+  lengthChoices,
   timeChoices,
   toSession,
 } from "./draft.ts";
@@ -61,6 +62,7 @@ export function NewSessionPage() {
   useEffect(() => localStorage.setItem(KEY, JSON.stringify(draft.value)), [draft.value]);
   const days = useMemo(() => dayChoices(desk.now.peek(), draft.peek().date), []);
   const times = useMemo(timeChoices, []);
+  const lengths = useMemo(() => lengthChoices((minutes) => duration(minutes * 60_000)), []);
   const set = (change: Partial<Draft>) => {
     draft.value = { ...draft.value, ...change };
   };
@@ -161,6 +163,13 @@ export function NewSessionPage() {
               </div>
               <p class="hint">{NEW_SESSION.whenHint}</p>
             </div>
+            <SelectField
+              label={NEW_SESSION.length}
+              hint={NEW_SESSION.lengthHint}
+              value={`${draft.value.plannedMinutes ?? PLANNED_MINUTES}`}
+              groups={[{ choices: lengths }]}
+              onChange={(minutes) => set({ plannedMinutes: Number(minutes) })}
+            />
             <SelectField
               label={NEW_SESSION.central}
               hint={NEW_SESSION.centralHint}

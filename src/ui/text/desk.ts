@@ -278,6 +278,8 @@ export const NEW_SESSION = {
   suggested: (date: string): string => `Tiếp công dân ngày ${date}`,
   date: "Ngày",
   time: "Giờ bắt đầu",
+  length: "Dự kiến kéo dài",
+  lengthHint: "Thiết bị ở mỗi phòng giữ sẵn chỗ để ghi trọn buổi.",
   whenHint: "Bỏ trống nếu bắt đầu ngay. Đến giờ vẫn cần bấm Bắt đầu.",
   points: "Các điểm cầu tham gia",
   pointsHint: "Dán danh sách tên từ bảng tính vào ô tìm để chọn một lượt.",
