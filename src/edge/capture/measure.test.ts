@@ -19,15 +19,15 @@ const sound = (rms: string, peak: string) => [
 describe("progress", () => {
   it("is read block by block, also when a block comes in two halves", () => {
     const m = new Measurements();
-    m.addProgress(["frame=10", "fps=25.00", "out_time_us=400000", "dup_frames=1"]);
+    m.addProgress(["frame=10", "fps=25.00", "out_time_us=400000", "dup_frames=1"], 0);
     expect(m.progress).toBeUndefined();
-    m.addProgress(["drop_frames=2", "speed=1.01x", "progress=continue", "frame=20"]);
+    m.addProgress(["drop_frames=2", "speed=1.01x", "progress=continue", "frame=20"], 0);
     expect(m.progress).toEqual({
       frame: 10,
       fps: 25,
       droppedFrames: 2,
       duplicatedFrames: 1,
-      speed: 1.01,
+      speed: 0,
       outTimeMs: 400,
       ended: false,
     });
@@ -35,8 +35,20 @@ describe("progress", () => {
 
   it("reads N/A as nothing", () => {
     const m = new Measurements();
-    m.addProgress(["frame=0", "fps=0.00", "out_time_us=N/A", "speed=N/A", "progress=end"]);
+    m.addProgress(["frame=0", "fps=0.00", "out_time_us=N/A", "speed=N/A", "progress=end"], 0);
     expect(m.progress).toMatchObject({ frame: 0, outTimeMs: 0, speed: 0, ended: true });
+  });
+
+  it("tells the speed of the last seconds, whatever the start was like", () => {
+    const m = new Measurements();
+    const at = (s: number, outS: number) =>
+      m.addProgress([`out_time_us=${outS * 1e6}`, "progress=continue"], s * 1_000);
+    for (let s = 0; s <= 7; s++) at(s, Math.max(0, s - 3));
+    expect(m.progress?.speed).toBe(0);
+    for (let s = 8; s <= 20; s++) at(s, s - 3);
+    expect(m.progress?.speed).toBeCloseTo(1);
+    for (let s = 21; s <= 30; s++) at(s, 17 + (s - 20) / 2);
+    expect(m.progress?.speed).toBeCloseTo(0.5);
   });
 });
 

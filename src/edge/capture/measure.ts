@@ -6,6 +6,10 @@ export interface Progress {
   fps: number;
   droppedFrames: number;
   duplicatedFrames: number;
+  /**
+   * Media seconds per second over the last SPEED_SECONDS; 0 until that long has been seen. FFmpeg's own figure counts
+   * from its start and would call a machine slow for minutes because of the first second.
+   */
   speed: number;
   /** Media time that has left the encoder. */
   outTimeMs: number;
@@ -13,6 +17,7 @@ export interface Progress {
   ended: boolean;
 }
 
+const SPEED_SECONDS = 8;
 /** Loudness of one channel from the level of its K-weighted sound (ITU-R BS.1770). */
 const LUFS_OF_RMS = -0.691;
 /** Values of sound in a second. */
@@ -35,13 +40,15 @@ const SPEECH_SPREAD_LU = 8;
 export class Measurements {
   progress: Progress | undefined;
   private open: Record<string, string> = {};
+  private advances: { atMs: number; outTimeMs: number }[] = [];
   private pictureNow: Record<string, number> = {};
   /** A live sensor's noise moves the means of a whole picture in their last digit; equal in all four is a still. */
   private pictures: { atMs: number; black: boolean; still: boolean; likeness: string }[] = [];
   private peakDb = Number.NEGATIVE_INFINITY;
   private sounds: { atMs: number; lufs: number; peakDb: number }[] = [];
 
-  addProgress(lines: readonly string[]): void {
+  /** @param nowMs monotonic */
+  addProgress(lines: readonly string[], nowMs: number): void {
     for (const line of lines) {
       const [key, value] = split(line);
       this.open[key] = value;
@@ -52,12 +59,20 @@ export class Measurements {
         fps: n("fps"),
         droppedFrames: n("drop_frames"),
         duplicatedFrames: n("dup_frames"),
-        speed: n("speed"),
+        speed: this.speed(nowMs, n("out_time_us") / 1_000),
         outTimeMs: n("out_time_us") / 1_000,
         ended: value === "end",
       };
       this.open = {};
     }
+  }
+
+  private speed(nowMs: number, outTimeMs: number): number {
+    this.advances.push({ atMs: nowMs, outTimeMs });
+    const from = this.advances.findLast(({ atMs }) => nowMs - atMs >= SPEED_SECONDS * 1_000);
+    if (!from) return 0;
+    this.advances = this.advances.slice(this.advances.indexOf(from));
+    return (outTimeMs - from.outTimeMs) / (nowMs - from.atMs);
   }
 
   /** @param nowMs monotonic */

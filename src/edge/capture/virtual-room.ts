@@ -75,7 +75,7 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
  * A camera and a microphone made of arithmetic. INVARIANTS: frame k and the samples beside it belong to the moment
  * started + k / frameRate, however late they are written; nothing is skipped unless the reader is more than
  * BACKLOG_LIMIT_MS behind, and then it is counted; picture and sound end at the same moment, with end of file.
- * @param signal ends the room at the next frame boundary
+ * @param signal ends the room: what was captured until then is still written
  */
 export async function runVirtualRoom(options: VirtualRoomOptions, clock: Clock, signal: AbortSignal): Promise<void> {
   const { width, height, frameRate } = options;
@@ -118,11 +118,14 @@ export async function runVirtualRoom(options: VirtualRoomOptions, clock: Clock, 
 
   const film = async () => {
     let reportedMs = 0;
+    let endMs = signal.aborted ? startedMs : Number.POSITIVE_INFINITY;
+    signal.addEventListener("abort", () => (endMs = clock.monotonicMs()));
     for (;;) {
       const index = status.framesCaptured + status.framesDropped;
       const dueMs = startedMs + index * frameMs;
       await pause(dueMs - clock.monotonicMs(), halt);
-      if (halt.aborted) break;
+      // A reader that is behind still gets what was captured before the end.
+      if (gone.signal.aborted || dueMs >= endMs) break;
       if (clock.monotonicMs() - dueMs > BACKLOG_LIMIT_MS) status.framesDropped++;
       else {
         await writeAll(video, scene.draw(index, startedWallMs + index * frameMs));
