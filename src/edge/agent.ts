@@ -1,12 +1,15 @@
+import { createPublicKey } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { hostname } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
 import { createSigner } from "../evidence/evidence.ts";
 import { causeOf, isoUtc, makeDirectory, runForever, type Clock, type Log } from "../platform/platform.ts";
 import type { Health, RoomPairing } from "../protocol/protocol.ts";
 import { readEdgeConfig, type EdgeConfig } from "./config.ts";
 import { loadIdentity, pair, type BoxIdentity } from "./identity/identity.ts";
+import { qualityFor } from "./capture/capture.ts";
 import { openRecorder } from "./recording/recording.ts";
+import { bytesPerMinute, openSpace } from "./space/space.ts";
 import { currentSession, openEdgeState, recordingGoal } from "./state.ts";
 import { createHubPairing, openUplink } from "./uplink/uplink.ts";
 
@@ -46,6 +49,16 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
   const listeners: (() => void)[] = [];
   const changed = () => listeners.forEach((listener) => listener());
 
+  const { record } = qualityFor(config.capture, availableParallelism());
+  const space = await openSpace({
+    log,
+    clock,
+    dataDirectory,
+    bytesPerMinute: bytesPerMinute(record),
+    assignment: () => state.assignment(),
+    ledger: (take) => state.ledger(take),
+    receiptKey: () => identity && createPublicKey(identity.receiptKeyPem),
+  });
   await using uplink = await openUplink({
     log,
     clock,
@@ -54,6 +67,7 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
     recordingsDirectory,
     agentVersion,
     state,
+    space,
     limitKibPerS: () => (config.sync.limitKibPerS > 0 && inSession() ? config.sync.limitKibPerS : undefined),
     onChange: changed,
   });
@@ -70,6 +84,7 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
   const follow = () => {
     const goal = recordingGoal(state.assignment(), isoUtc(clock.wallMs()));
     recorder.setSession(goal.session, goal.why);
+    space.nudge();
     if (goal.session === null) uplink.syncNow();
   };
   const assume = (next: BoxIdentity | null) => {
@@ -92,13 +107,14 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
   const pairing = keepPaired();
   listeners.push(pairing.look);
   pairing.look();
+  const keepingSpace = beside("space", space.run(recorder, around.signal));
   const showing = beside("room", showRoom(around.signal));
   const watching = beside("configuration", watchConfiguration(around.signal));
 
   await recording;
   // The last records of the take have been written; those that the open channel takes go now, the rest next time.
   around.abort(new Error("the agent ends"));
-  await Promise.all([sending, showing, watching]);
+  await Promise.all([sending, keepingSpace, showing, watching]);
   const exitCode = stopped.aborted ? 0 : EXIT_RECONFIGURED;
   log.info("agent.ended", { exitCode });
   return exitCode;
@@ -163,7 +179,8 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
       const { segments, bytes } = uplink.unsynced();
       // Omit of a loose object forgets its keys.
       const recording = { ...facts.recording, unsyncedSegments: segments, unsyncedBytes: bytes } as Health["recording"];
-      return { ...machine, ...facts, agentVersion, link: uplink.link(), recording };
+      const room = space.facts();
+      return { ...machine, ...facts, agentVersion, link: uplink.link(), recording, ...(room && { space: room }) };
     };
     const serving = runForever({ name: "room", clock, log, baseMs: 1_000, capMs: 10_000 }, signal, async (signal) => {
       await using room = await openRoom({

@@ -1,20 +1,26 @@
 import { z } from "zod";
 
-/** Which segments of one take the hub has signed for: all below `upTo`, and those in `also` (ascending). */
-export const TakeLedger = z.object({
-  /** Records that the hub said it holds. */
-  records: z.number().int().nonnegative(),
+/** Segments of one take that one store has signed for: all below `upTo`, and those in `also` (ascending). */
+const Signed = z.object({
   upTo: z.number().int().nonnegative(),
   also: z.array(z.number().int().nonnegative()),
+});
+type Signed = z.infer<typeof Signed>;
+
+/** What the stores have signed for, the hub at the top level. */
+export const TakeLedger = Signed.extend({
+  /** Records that the hub said it holds. */
+  records: z.number().int().nonnegative(),
+  province: Signed.optional(),
 });
 export type TakeLedger = z.infer<typeof TakeLedger>;
 
 export const emptyLedger = (): TakeLedger => ({ records: 0, upTo: 0, also: [] });
 
-export const isReceipted = (ledger: TakeLedger | undefined, seq: number): boolean =>
+export const isReceipted = (ledger: Signed | undefined, seq: number): boolean =>
   ledger !== undefined && (seq < ledger.upTo || ledger.also.includes(seq));
 
-export function addReceipt(ledger: TakeLedger, seq: number): TakeLedger {
+export function addReceipt<S extends Signed>(ledger: S, seq: number): S {
   if (isReceipted(ledger, seq)) return ledger;
   const also = [...ledger.also, seq].sort((a, b) => a - b);
   let { upTo } = ledger;
@@ -24,6 +30,11 @@ export function addReceipt(ledger: TakeLedger, seq: number): TakeLedger {
   }
   return { ...ledger, upTo, also };
 }
+
+export const addProvinceReceipt = (ledger: TakeLedger, seq: number): TakeLedger => ({
+  ...ledger,
+  province: addReceipt(ledger.province ?? { upTo: 0, also: [] }, seq),
+});
 
 /** The hub asks for it again: whatever it signed before, it does not hold it now. */
 export function removeReceipt(ledger: TakeLedger, seq: number): TakeLedger {

@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { link, mkdir, open, rename, rm, unlink } from "node:fs/promises";
+import { link, mkdir, open, rename, rm, truncate, unlink } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
 
@@ -95,22 +95,27 @@ export async function syncFile(path: string): Promise<number | undefined> {
   }
 }
 
-/** An append-only file of lines; append resolves when the line is on disk. Opens (or makes) it for one writer. */
+/** An append-only file of lines; append resolves when the lines are on disk. Opens (or makes) it for one writer. */
 export interface LineFile extends AsyncDisposable {
-  append(line: string): Promise<void>;
+  append(...lines: string[]): Promise<void>;
 }
 
 export async function openLineFile(path: string, mode = 0o600): Promise<LineFile> {
   const handle = await open(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, mode);
   await syncDirectory(dirname(path));
   return {
-    async append(line) {
-      if (line.includes("\n")) throw new RangeError("a line holds no line feed");
-      await handle.appendFile(`${line}\n`);
+    async append(...lines) {
+      if (lines.some((line) => line.includes("\n"))) throw new RangeError("a line holds no line feed");
+      await handle.appendFile(lines.map((line) => `${line}\n`).join(""));
       await handle.datasync();
     },
     [Symbol.asyncDispose]: () => handle.close(),
   };
+}
+
+/** Gives back blocks that were kept ready behind a file's end; the file itself stays as it is. */
+export async function trimFile(path: string, sizeBytes: number): Promise<void> {
+  await truncate(path, sizeBytes);
 }
 
 /** Complete lines of a line file's text; a last line without its line feed was cut off by a crash and is left out. */

@@ -51,6 +51,8 @@ export const BoxHello = z.looseObject({
   bootId: z.string(),
   /** Takes that still hold something unreceipted, so that the hub can say what it lacks. */
   takes: z.array(z.looseObject({ session: SessionId, take: TakeId, records: z.number().int() })),
+  /** Takes that are at the hub and whose province receipts the box lacks: it keeps their files until it has them. */
+  awaitingProvince: z.array(TakeId).optional(),
 });
 export const BoxRecords = z.looseObject({
   type: z.literal("records"),

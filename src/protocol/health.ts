@@ -3,6 +3,26 @@ import { SessionId, TakeId } from "./ids.ts";
 
 const loadState = z.enum(["up", "down", "unknown"]);
 
+/** Whether a session to come, or the running one, can be recorded whole on the box's disk. */
+export const SessionReadiness = z.looseObject({
+  session: SessionId,
+  ready: z.boolean(),
+  /** What it still needs, and what of that the disk does not have after all sessions with an earlier claim. */
+  neededBytes: z.number(),
+  missingBytes: z.number(),
+});
+export type SessionReadiness = z.infer<typeof SessionReadiness>;
+
+export const BoxSpace = z.looseObject({
+  /** `full`: not even the running seconds fit. `readOnly`: the disk takes nothing any more. */
+  state: z.enum(["ok", "full", "readOnly"]),
+  /** Held on the disk for sessions to come. */
+  reservedBytes: z.number(),
+  /** In the order of their claims. */
+  sessions: z.array(SessionReadiness),
+});
+export type BoxSpace = z.infer<typeof BoxSpace>;
+
 /** What a box says of itself every 10 s, and at once when a lamp changes. Loose: older boxes say less. */
 export const Health = z.looseObject({
   agentVersion: z.string(),
@@ -45,6 +65,8 @@ export const Health = z.looseObject({
     unsyncedBytes: z.number(),
   }),
   source: z.string(),
+  /** Boxes of before say nothing of it. */
+  space: BoxSpace.optional(),
 });
 export type Health = z.infer<typeof Health>;
 
@@ -63,6 +85,7 @@ export type Trouble =
   | "soundClipping"
   | "notRecording"
   | "liveDown"
+  | "diskFull"
   | "diskLow"
   | "syncBehind";
 
@@ -74,7 +97,7 @@ export interface Lamps {
   troubles: Trouble[];
 }
 
-/** Below this an ordinary session of four hours at 4 Mbps (7.2 GB) does not fit. */
+/** For boxes that say nothing of their sessions: below this one of four hours at 4 Mbps (7.2 GB) does not fit. */
 const DISK_LOW_BYTES = 8e9;
 const UNSYNCED_WARN_SEGMENTS = 30;
 
@@ -86,6 +109,7 @@ export function lampsOf(health: Health | undefined, connected: boolean, mustReco
   const troubles: Trouble[] = [];
   if (!connected) troubles.push("offline");
   if (!health) return { picture: "unknown", sound: "unknown", link: connected ? "ok" : "bad", troubles };
+  if (health.space && health.space.state !== "ok") troubles.push("diskFull");
   if (health.encoder.state === "failed") troubles.push("encoderFailed");
   if (mustRecord && connected && !health.recording.growing) troubles.push("notRecording");
   if (health.picture === "none") troubles.push("cameraNone");
@@ -97,7 +121,9 @@ export function lampsOf(health: Health | undefined, connected: boolean, mustReco
   if (health.encoder.state !== "starting" && health.encoder.speed > 0 && health.encoder.speed < 0.97)
     troubles.push("encoderSlow");
   if (connected && health.link.live === "down") troubles.push("liveDown");
-  if (health.diskFreeBytes < DISK_LOW_BYTES) troubles.push("diskLow");
+  const { space } = health;
+  if (space ? space.sessions.some(({ ready }) => !ready) : health.diskFreeBytes < DISK_LOW_BYTES)
+    troubles.push("diskLow");
   if (health.recording.unsyncedSegments > UNSYNCED_WARN_SEGMENTS) troubles.push("syncBehind");
   const worst = (bad: Trouble[], warn: Trouble[]): Lamp =>
     troubles.some((t) => bad.includes(t)) ? "bad" : troubles.some((t) => warn.includes(t)) ? "warn" : "ok";
@@ -105,8 +131,11 @@ export function lampsOf(health: Health | undefined, connected: boolean, mustReco
   return {
     picture:
       starting ??
-      worst(["encoderFailed", "cameraNone", "pictureBlack", "notRecording"], ["pictureFrozen", "encoderSlow"]),
-    sound: starting ?? worst(["encoderFailed", "microphoneNone", "soundSilent"], ["soundClipping"]),
+      worst(
+        ["diskFull", "encoderFailed", "cameraNone", "pictureBlack", "notRecording"],
+        ["pictureFrozen", "encoderSlow"],
+      ),
+    sound: starting ?? worst(["diskFull", "encoderFailed", "microphoneNone", "soundSilent"], ["soundClipping"]),
     link: worst(["offline"], ["liveDown", "syncBehind"]),
     troubles,
   };

@@ -45,6 +45,8 @@ export interface RoomState {
   recording: { session: SessionId; sessionName: string; since: string; seconds: number } | null;
   /** The earliest one that has not begun. */
   nextSession: { id: SessionId; name: string; role: PointRole; scheduledAt: string | null } | null;
+  /** The first session that cannot be recorded whole, for lack of room on the disk. */
+  noRoom: { name: string; missingBytes: number } | null;
   /** Recorded here and not yet verified at the hub. */
   unsynced: { segments: number; bytes: number };
   /** Where this box looks for the hub, `host:port`. */

@@ -592,6 +592,7 @@ export function roomScreen(name: RoomScreenName, nowMs: number): RoomState {
       name === "ready"
         ? { id: of, name: sessionName, role: "delegate", scheduledAt: iso(nowMs + 130 * MINUTE_MS) }
         : null,
+    noRoom: null,
     unsynced: { segments: 2, bytes: 5e6 },
     hubAddress: "diemcau.quangngai.gov.vn:443",
     addresses: ["10.24.3.17"],

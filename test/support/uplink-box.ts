@@ -115,6 +115,7 @@ export async function startUplinkBox(hub: { host: string; port: number }): Promi
       recordingsDirectory,
       agentVersion: "test",
       state,
+      space: { isDeleted: () => false, keepReceipts: async () => {} },
       limitKibPerS: () => box.limitKibPerS,
       onChange: () => void changes++,
     });

@@ -146,7 +146,9 @@ describe("a session becomes evidence", () => {
     expect(receipts).toHaveLength(4);
     for (const receipt of receipts) expect(signatureHolds(receipt, stand.hub.receiptKeyPem)).toBe(true);
     await stand.archive.records.have(box.id, [second.message()]);
-    expect(await stand.archive.records.receipts(box.id)).toHaveLength(2);
+    expect(await stand.archive.records.receipts(box.id, [])).toHaveLength(2);
+    await stand.archive.records.have(box.id, []);
+    expect(await stand.archive.records.receipts(box.id, [second.take]), "not at the province yet").toEqual([]);
     expect(await filesBelow(stand.directories.inbox)).toEqual([]);
   });
 

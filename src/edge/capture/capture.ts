@@ -21,7 +21,7 @@ import { Avoided, chooseSource, parseFileFacts, sameSource } from "./source.ts";
 import { seedOf } from "./virtual-scene.ts";
 import type { VirtualRoomOptions } from "./virtual-room.ts";
 
-export { CaptureConfig } from "./config.ts";
+export { CaptureConfig, qualityFor } from "./config.ts";
 export type { Quality } from "./config.ts";
 export type { Devices } from "./devices.ts";
 export { SEGMENT_LIST, SOUND_RATE } from "./plan.ts";

@@ -75,6 +75,12 @@ export interface Recorder {
   records(take: TakeId, fromN: number, limit: number): Promise<SignedRecord[]>;
   /** Closed segments: on disk, recorded and never changed again. */
   segments(): { name: SegmentName; sizeBytes: number; path: string }[];
+  /** Of a closed segment, as signed. */
+  sha256(take: TakeId, seq: number): string | undefined;
+  /** Bytes of a session's closed segments. */
+  sessionBytes(session: SessionId): number;
+  /** The segment that is being written now. */
+  openSegment(): { name: SegmentName; path: string } | null;
   facts(): RecorderFacts;
   /** A JPEG that the encoder keeps rewriting. */
   ownPicture(): string;
@@ -134,6 +140,8 @@ class BoxRecorder implements Recorder {
   private wake = Promise.withResolvers<void>();
   private active: Active | undefined;
   private closing: Closing[] = [];
+  /** Of a take that could not be created (a full disk): tried again by this name, so that folders do not pile up. */
+  private unused: TakeId | undefined;
   private failures = 0;
   private betterLookMs = 0;
 
@@ -182,6 +190,22 @@ class BoxRecorder implements Recorder {
         path: take.path(seq),
       })),
     );
+  }
+
+  sha256(take: TakeId, seq: number): string | undefined {
+    return this.stored.get(take)?.segments[seq]?.sha256;
+  }
+
+  sessionBytes(session: SessionId): number {
+    const segments = this.stored.ofSession(session).flatMap((take) => take.segments);
+    return segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  }
+
+  openSegment(): { name: SegmentName; path: string } | null {
+    const take = this.active?.take;
+    if (!take) return null;
+    const seq = take.segments.length;
+    return { name: { session: take.intent.session, take: take.id, seq }, path: take.path(seq) };
   }
 
   ownPicture(): string {
@@ -313,7 +337,7 @@ class BoxRecorder implements Recorder {
       box: identity.box,
       point: identity.point,
       session: session.id,
-      take: spare?.id ?? makeId("take", randomId()),
+      take: (this.unused = spare?.id ?? this.unused ?? makeId("take", randomId())),
       agentVersion: options.agentVersion,
       source: source.words,
       video: { codec: "h264", width, height, frameRate },
@@ -321,6 +345,7 @@ class BoxRecorder implements Recorder {
       sessionStartedAt: session.startedAt,
       plannedAt: readClocks(options),
     });
+    this.unused = undefined;
     const { directory } = take;
     const goal = { kind: "record", session: session.id, take: take.id, directory } as const;
     this.stored.add(take);

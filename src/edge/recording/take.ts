@@ -11,6 +11,7 @@ import {
   sha256File,
   syncDirectory,
   syncFile,
+  trimFile,
   writeDurable,
   type Clock,
   type LineFile,
@@ -50,6 +51,7 @@ export type TakeIntent = z.infer<typeof TakeIntent>;
 export interface ClosedSegment {
   seq: number;
   sizeBytes: number;
+  sha256: string;
   streamStartMs: number;
   streamEndMs: number;
   frames: number;
@@ -205,7 +207,10 @@ export class Take {
   async close(listed: ListedSegment | undefined, signing: Signing): Promise<boolean> {
     const seq = this.segments.length;
     const path = this.path(seq);
-    if (!(await syncFile(path))) return false;
+    const writtenBytes = await syncFile(path);
+    if (!writtenBytes) return false;
+    // What was kept ready for this segment goes to the next; a medium that refuses has other troubles.
+    await trimFile(path, writtenBytes).catch(() => {});
     await syncDirectory(this.directory);
     const counter = createMpegTsCounter();
     const { sha256, sizeBytes } = await sha256File(path, (chunk) => counter.push(chunk));
@@ -295,8 +300,8 @@ export class Take {
       if (first.success) this.firstFrameAt = first.data;
     }
     if (record.kind === "segment") {
-      const { seq, sizeBytes, streamStartMs, streamEndMs, frames, startedAt } = record;
-      this.segments.push({ seq, sizeBytes, streamStartMs, streamEndMs, frames, startedAt });
+      const { seq, sizeBytes, sha256, streamStartMs, streamEndMs, frames, startedAt } = record;
+      this.segments.push({ seq, sizeBytes, sha256, streamStartMs, streamEndMs, frames, startedAt });
     }
     if (record.kind === "takeEnd") this.endReason = record.reason;
   }

@@ -28,6 +28,7 @@ export function roomState(facts: RoomFacts): RoomState {
   const session = currentSession(assignment);
   const next = nextSession(assignment);
   const recorded = health?.recording;
+  const refused = health?.space?.sessions.find(({ ready }) => !ready) ?? null;
   return {
     at: facts.nowUtc,
     pairing: facts.pairing,
@@ -54,6 +55,10 @@ export function roomState(facts: RoomFacts): RoomState {
           }
         : null,
     nextSession: next && { id: next.id, name: next.name, role: next.role, scheduledAt: next.scheduledAt },
+    noRoom: refused && {
+      name: assignment?.sessions.find(({ id }) => id === refused.session)?.name ?? "",
+      missingBytes: refused.missingBytes,
+    },
     unsynced: facts.unsynced,
     hubAddress: facts.hubAddress,
     addresses: facts.addresses,

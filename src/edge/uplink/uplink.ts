@@ -14,12 +14,13 @@ import {
   type SignedRecord,
   type TakeId,
 } from "../../protocol/protocol.ts";
-import { addReceipt, isReceipted, isSettled, removeReceipt } from "../ledger.ts";
+import { addProvinceReceipt, addReceipt, isReceipted, isSettled, removeReceipt } from "../ledger.ts";
+import type { Space } from "../space/space.ts";
 import type { EdgeState } from "../state.ts";
 import type { HubOffset } from "./clock-offset.ts";
 import { createControl, type Control } from "./control.ts";
 import { createDial, createLookup, type Credentials, type Dial, type HubAddress } from "./dial.ts";
-import { judgeReceipt } from "./receipts.ts";
+import { judgeReceipt, newReceipts, type KeptReceipt } from "../receipts.ts";
 import { RecordWindow } from "./record-window.ts";
 import { openRelay, type Relay } from "./relay.ts";
 import { createSync, type Sync } from "./sync.ts";
@@ -53,6 +54,8 @@ export interface UplinkOptions {
   recordingsDirectory: string;
   agentVersion: string;
   state: EdgeState;
+  /** Where receipts are kept and files are deleted. */
+  space: Pick<Space, "isDeleted" | "keepReceipts">;
   /** For rsync, KiB/s; undefined: none. */
   limitKibPerS: () => number | undefined;
   /** Connection, schedule or receipts changed. */
@@ -251,7 +254,11 @@ class LiveUplink implements Uplink {
       takes.map(({ take }) => take),
       clock.monotonicMs(),
     );
-    this.control.send({ type: "hello", controlVersion: 1, agentVersion, bootId: clock.bootId, takes });
+    const awaitingProvince = this.takesAwaitingProvince(new Set(takes.map(({ take }) => take)));
+    this.control.send({
+      type: "hello",
+      ...{ controlVersion: 1, agentVersion, bootId: clock.bootId, takes, awaitingProvince },
+    });
     this.sync.lineBack();
     onChange();
   }
@@ -280,6 +287,11 @@ class LiveUplink implements Uplink {
       case "resend": {
         const { session, take, seq, reason } = message;
         log.warn("sync.resendAsked", { take, seq, reason });
+        if (this.options.space.isDeleted({ session, take, seq })) {
+          // Two stores had signed for it; a person has to fetch it from the province.
+          log.error("sync.deletedIsAskedFor", { take, seq });
+          return;
+        }
         await state.updateLedger((ledgerOf, set) => set(take, removeReceipt(ledgerOf(take), seq)));
         this.sync.resend({ session, take, seq });
         onChange();
@@ -291,19 +303,24 @@ class LiveUplink implements Uplink {
     const { log, state, onChange } = this.options;
     if (!this.identity) return;
     const { receiptKey } = this.identity;
-    const held: { take: TakeId; seq: number }[] = [];
-    for (const item of items) {
-      const verdict = await judgeReceipt(item, receiptKey, (take, seq) => this.index.sha256(take, seq));
-      if (!verdict.ok) log.warn("receipt.refused", { reason: verdict.reason, detail: verdict.detail });
-      else if (verdict.receipt.store === "hub" && !isReceipted(state.ledger(verdict.receipt.take), verdict.receipt.seq))
-        held.push(verdict.receipt);
+    const held: KeptReceipt[] = [];
+    for (const signed of items) {
+      const verdict = await judgeReceipt(signed, receiptKey, (take, seq) => this.index.sha256(take, seq));
+      if (verdict.ok) held.push({ signed, receipt: verdict.receipt });
+      else log.warn("receipt.refused", { reason: verdict.reason, detail: verdict.detail });
     }
-    if (held.length === 0) return;
+    const fresh = newReceipts(held, (take) => state.ledger(take));
+    if (fresh.length === 0) return;
+    // The words themselves first: a ledger that knows more than the book would keep a file for ever.
+    await this.options.space.keepReceipts(fresh);
     await state.updateLedger((ledgerOf, set) => {
-      for (const { take, seq } of held) set(take, addReceipt(ledgerOf(take), seq));
+      for (const { receipt } of fresh) {
+        const add = receipt.store === "hub" ? addReceipt : addProvinceReceipt;
+        set(receipt.take, add(ledgerOf(receipt.take), receipt.seq));
+      }
     });
     const open = new Set(this.unsettledTakes().map(({ take }) => take));
-    for (const { take } of held) if (!open.has(take)) this.index.forget(take);
+    for (const { receipt } of fresh) if (!open.has(receipt.take)) this.index.forget(receipt.take);
     this.sync.nudge();
     onChange();
   }
@@ -341,11 +358,21 @@ class LiveUplink implements Uplink {
       .filter((take) => !isSettled(this.options.state.ledger(take.take), take, closed.get(take.take) ?? 0));
   }
 
-  private pending(): PendingSegment[] {
+  /** At the hub as far as the box knows, and not all at the province. */
+  private takesAwaitingProvince(unsettled: ReadonlySet<TakeId>): TakeId[] {
     const { state } = this.options;
+    const closed = Map.groupBy(this.recordings?.segments() ?? [], ({ name }) => name.take);
+    return [...closed]
+      .filter(([take, of]) => !unsettled.has(take) && (state.ledger(take)?.province?.upTo ?? 0) < of.length)
+      .map(([take]) => take);
+  }
+
+  private pending(): PendingSegment[] {
+    const { state, space } = this.options;
     const segments = this.recordings?.segments() ?? [];
     return segments.filter(
-      ({ name: { take, seq } }) => !isReceipted(state.ledger(take), seq) && !this.strangers.has(take),
+      ({ name }) =>
+        !isReceipted(state.ledger(name.take), name.seq) && !this.strangers.has(name.take) && !space.isDeleted(name),
     );
   }
 

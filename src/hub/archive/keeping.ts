@@ -20,8 +20,11 @@ export interface RecordsPort {
   accept(box: BoxId, message: BoxRecords): Promise<HubHave>;
   /** What the hub needs next of each of these takes. */
   have(box: BoxId, takes: readonly { session: SessionId; take: TakeId }[]): Promise<HubHave[]>;
-  /** Receipts, both stores', for the takes that the box has last been told about: those it still lacks some of. */
-  receipts(box: BoxId): Promise<SignedRecord[]>;
+  /**
+   * Receipts, both stores', for the takes that the box has last been told about: those it still lacks some of. Of the
+   * takes that wait for the province, the receipts of segments that both have signed for.
+   */
+  receipts(box: BoxId, awaitingProvince: readonly TakeId[]): Promise<SignedRecord[]>;
 }
 
 export interface KeepingOptions {
@@ -256,14 +259,22 @@ export function createKeeping(options: KeepingOptions): RecordsPort {
       return takes.map(({ session, take }) => ({ type: "have", session, take, nextN: known.get(take) ?? 0 }));
     },
 
-    async receipts(box) {
+    async receipts(box, awaitingProvince) {
       const takes = askedAbout.get(box) ?? [];
-      if (takes.length === 0) return [];
+      if (takes.length + awaitingProvince.length === 0) return [];
       const rows = await db
         .selectFrom("segment")
         .select(["hubReceipt", "hubReceiptSignature", "provinceReceipt", "provinceReceiptSignature"])
-        .where("takeId", "in", takes)
+        .where("boxId", "=", box)
         .where("hubState", "=", "verified")
+        .where((eb) =>
+          eb.or([
+            eb("takeId", "in", takes),
+            eb.and([eb("takeId", "in", awaitingProvince), eb("provinceState", "=", "verified")]),
+          ]),
+        )
+        .orderBy("takeId")
+        .orderBy("seq")
         .execute();
       const receipts: SignedRecord[] = [];
       for (const row of rows) {

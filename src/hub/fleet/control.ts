@@ -3,6 +3,7 @@ import {
   BoxMessage,
   CONTROL_PING_MS,
   CONTROL_SILENCE_MS,
+  type BoxHello,
   type BoxId,
   type BoxRecords,
   type Health,
@@ -24,8 +25,8 @@ export interface AssignmentsPort {
 export interface RecordsPort {
   accept(box: BoxId, message: BoxRecords): Promise<HubHave>;
   have(box: BoxId, takes: readonly { session: SessionId; take: TakeId; records: number }[]): Promise<HubHave[]>;
-  /** Receipts that the box may not have yet. */
-  receipts(box: BoxId): Promise<SignedRecord[]>;
+  /** Receipts that the box may not have yet; of the named takes, those of which the province has signed too. */
+  receipts(box: BoxId, awaitingProvince: readonly TakeId[]): Promise<SignedRecord[]>;
 }
 
 export type ControlEnd =
@@ -158,9 +159,9 @@ export function openControl(options: ControlOptions): ControlChannel {
       });
   }
 
-  async function greet(takes: Parameters<RecordsPort["have"]>[1]): Promise<void> {
+  async function greet({ takes, awaitingProvince }: BoxHello): Promise<void> {
     for (const have of await records.have(box, takes)) send(have);
-    const receipts = await records.receipts(box);
+    const receipts = await records.receipts(box, awaitingProvince ?? []);
     for (let i = 0; i < receipts.length; i += MAX_ITEMS)
       send({ type: "receipts", items: receipts.slice(i, i + MAX_ITEMS) });
   }
@@ -184,7 +185,7 @@ export function openControl(options: ControlOptions): ControlChannel {
         return;
       case "hello":
         log.info("control.hello", { agentVersion: message.agentVersion, takes: message.takes.length });
-        inOrder("hello", () => greet(message.takes));
+        inOrder("hello", () => greet(message));
         return;
       case "records":
         inOrder("records", async () => {

@@ -3,7 +3,7 @@ import { type ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { ROOM_PICTURE_PATH, type RoomState } from "../../protocol/protocol.ts";
 import { Lamp } from "../design/states.tsx";
-import { clockTime, dayAndTime, duration, remaining, stopwatch } from "../text/format.ts";
+import { clockTime, dayAndTime, duration, remaining, size, stopwatch } from "../text/format.ts";
 import { ROOM } from "../text/room.ts";
 import { RECORDING_SIGN, ROLES, TROUBLES, type TroubleWords } from "../text/terms.ts";
 import type { Room } from "./agent.ts";
@@ -114,7 +114,12 @@ function Sign({ state: { session, lamps } }: { state: RoomState }) {
 function Say({ state, nowMs }: { state: RoomState; nowMs: number }) {
   const trouble = state.lamps.troubles[0];
   if (trouble) {
-    const words = trouble === "offline" ? offlineWords(state) : TROUBLES[trouble];
+    const words =
+      trouble === "offline"
+        ? offlineWords(state)
+        : trouble === "diskLow" && state.noRoom
+          ? { ...TROUBLES.diskLow, title: ROOM.noRoom(state.noRoom.name, size(state.noRoom.missingBytes)) }
+          : TROUBLES[trouble];
     const others = state.lamps.troubles.length - 1;
     return (
       <div class="room-say room-trouble" role="alert">

@@ -311,6 +311,9 @@ export const NEW_SESSION = {
 };
 
 export const SESSION = {
+  noRoom: (rooms: number): string => `Chưa sẵn sàng: ${count(rooms)} phòng không đủ chỗ ghi trọn buổi này`,
+  noRoomOf: (room: string, missing: string): string => `${room}: ổ đĩa của thiết bị còn thiếu ${missing}.`,
+  noRoomText: "Báo phụ trách kỹ thuật, hoặc hẹn buổi ngắn hơn. Buổi vẫn bắt đầu được, phòng ghi đến khi hết chỗ.",
   start: "Bắt đầu buổi tiếp",
   pause: "Tạm dừng",
   resume: "Tiếp tục",

@@ -31,6 +31,7 @@ export const ROOM = {
   ready: "Phòng đã sẵn sàng",
   readyText: "Không cần làm gì.",
   notRecording: "CHƯA GHI ÂM, GHI HÌNH",
+  noRoom: (session: string, missing: string): string => `Thiếu ${missing} để ghi trọn buổi “${session}”`,
   others: (n: number): string => `và ${n} việc khác`,
   hub: "Trung tâm",
   address: "Thiết bị",

@@ -86,10 +86,15 @@ export const TROUBLES: Record<Trouble, TroubleWords> = {
     repair: "Chưa cần làm gì; nếu quá 5 phút thì rút dây mạng của thiết bị rồi cắm lại.",
     comfort: "Đường truyền chậm, không phải lỗi của người trực phòng. Việc ghi tại phòng không bị ảnh hưởng.",
   },
+  diskFull: {
+    title: "Ổ đĩa của thiết bị đầy hoặc hỏng",
+    repair: "Cứ để thiết bị bật và gọi phụ trách kỹ thuật ngay.",
+    comfort: "Không phải lỗi của người trực phòng. Phần đã ghi còn nguyên; có chỗ là thiết bị tự ghi tiếp.",
+  },
   diskLow: {
-    title: "Ổ đĩa của thiết bị sắp đầy",
-    repair: "Cứ để thiết bị bật và báo phụ trách kỹ thuật trước buổi tiếp sau.",
-    comfort: "Không phải lỗi của người trực phòng. Thiết bị không tự xóa bản ghi nào.",
+    title: "Ổ đĩa không đủ chỗ ghi trọn buổi tiếp",
+    repair: "Cứ để thiết bị bật và báo phụ trách kỹ thuật trước buổi tiếp.",
+    comfort: "Không phải lỗi của người trực phòng. Bản ghi chưa đủ hai nơi giữ thì thiết bị không xóa.",
   },
   syncBehind: {
     title: "Bản ghi về trung tâm chậm",

@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { createSigner } from "../../evidence/evidence.ts";
-import { GENESIS, makeId, type Receipt } from "../../protocol/protocol.ts";
+import { createSigner } from "../evidence/evidence.ts";
+import { GENESIS, makeId, type Receipt } from "../protocol/protocol.ts";
 import { judgeReceipt } from "./receipts.ts";
 
 const newKey = () =>

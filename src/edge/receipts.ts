@@ -1,6 +1,13 @@
 import type { KeyObject } from "node:crypto";
-import { signatureHolds } from "../../evidence/evidence.ts";
-import { Receipt, type SignedRecord, type TakeId } from "../../protocol/protocol.ts";
+import { signatureHolds } from "../evidence/evidence.ts";
+import { Receipt, type SignedRecord, type TakeId } from "../protocol/protocol.ts";
+import { isReceipted, type TakeLedger } from "./ledger.ts";
+
+/** A judged receipt with the bytes that were signed. */
+export interface KeptReceipt {
+  signed: SignedRecord;
+  receipt: Receipt;
+}
 
 export type ReceiptVerdict =
   | { ok: true; receipt: Receipt }
@@ -33,4 +40,25 @@ export async function judgeReceipt(
   if (recorded === undefined) return { ok: false, reason: "unknownSegment", detail: about };
   if (recorded !== receipt.sha256) return { ok: false, reason: "otherBytes", detail: about };
   return { ok: true, receipt };
+}
+
+/**
+ * Receipts that the box has not kept yet. The hub's word is kept once more beside the province's when both come
+ * together: a box that was brought up to date from before the book has it in the ledger only.
+ */
+export function newReceipts(
+  receipts: readonly KeptReceipt[],
+  ledger: (take: TakeId) => TakeLedger | undefined,
+): KeptReceipt[] {
+  const atProvince = ({ take, seq }: Receipt) => isReceipted(ledger(take)?.province, seq);
+  const pairs = new Set(
+    receipts
+      .filter(({ receipt }) => receipt.store === "province")
+      .map(({ receipt }) => `${receipt.take} ${receipt.seq}`),
+  );
+  return receipts.filter(({ receipt }) => {
+    if (receipt.store === "province") return !atProvince(receipt);
+    const isNew = !isReceipted(ledger(receipt.take), receipt.seq);
+    return isNew || (pairs.has(`${receipt.take} ${receipt.seq}`) && !atProvince(receipt));
+  });
 }

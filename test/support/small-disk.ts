@@ -1,0 +1,52 @@
+import { mkdtemp, rm, rmdir, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runChecked, runProcess } from "../../src/platform/platform.ts";
+
+/** A disk of its own, small enough to fill: ext4 on a loop device. Needs root. */
+export interface SmallDisk extends AsyncDisposable {
+  readonly directory: string;
+  /** Writes until nothing is left; gives the bytes that went in. */
+  fill(name?: string): Promise<number>;
+  /** What ext4 does by itself when the device under it fails (errors=remount-ro). */
+  failToReadOnly(): Promise<void>;
+  /** As if pulled out: the directory is still there and shows what is below the mount. */
+  pull(): Promise<void>;
+  insert(): Promise<void>;
+}
+
+export async function makeSmallDisk(sizeBytes: number): Promise<SmallDisk> {
+  if (process.getuid?.() !== 0) throw new Error("mounting needs root; run this group as root");
+  const home = await mkdtemp(join(tmpdir(), "diemcau-disk-"));
+  const image = join(home, "image");
+  const directory = await mkdtemp(join(tmpdir(), "diemcau-mount-"));
+  await writeFile(image, "");
+  await truncate(image, sizeBytes);
+  await runChecked(["mkfs.ext4", "-q", "-m", "0", image]);
+  const insert = async () => {
+    await runChecked(["mount", "-o", "loop,errors=remount-ro", image, directory]);
+  };
+  const pull = async () => {
+    await runProcess(["umount", "--lazy", directory]);
+  };
+  await insert();
+  return {
+    directory,
+    insert,
+    pull,
+    async fill(name = "filler") {
+      const { stderr } = await runProcess(["dd", "if=/dev/zero", `of=${join(directory, name)}`, "bs=64k"]);
+      return Number(/(\d+) bytes/.exec(stderr)?.[1]);
+    },
+    async failToReadOnly() {
+      const { stdout } = await runChecked(["findmnt", "--noheadings", "--output", "SOURCE", directory]);
+      const device = stdout.trim().split("/").at(-1)!;
+      await writeFile(`/sys/fs/ext4/${device}/trigger_fs_error`, "1");
+    },
+    async [Symbol.asyncDispose]() {
+      await pull();
+      await rmdir(directory);
+      await rm(home, { recursive: true });
+    },
+  };
+}
