@@ -22,6 +22,7 @@ import {
   roomFacts,
   sessionClock,
 } from "./facts.ts";
+import { NoRoom } from "./no-room.tsx";
 import { Missing, Page, RefusalAlert } from "./page.tsx";
 import { ROUTES } from "./routes.ts";
 import { Copies, RoomsTable } from "./session-tables.tsx";
@@ -109,6 +110,7 @@ function OneSession({ session }: { session: SessionView }) {
       <div class="stack-wide">
         {refusal.value && <RefusalAlert code={refusal.value} />}
         {session.state !== "ended" && <Clock session={session} rooms={rooms} />}
+        {session.state !== "ended" && <NoRoom session={session} rooms={rooms} />}
         {session.state === "ended" ? <Copies session={session} /> : <Rooms session={session} rooms={rooms} />}
         <section class="stack">
           <h2>{SESSION.events}</h2>
