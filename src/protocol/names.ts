@@ -74,7 +74,11 @@ export const BAG = {
   viewingSources: (point: PointId) => `viewing/${point}.json`,
 } as const;
 
-export type LiveKind = "video" | "audio";
+/** What a box publishes: the large picture, the small one for grids and poor lines, and the sound; apart from each other. */
+export const LIVE_KINDS = ["video", "small", "audio"] as const;
+export type LiveKind = (typeof LIVE_KINDS)[number];
+/** The picture that a viewer is shown while the one it asked for is not published. */
+export const OTHER_PICTURE = { video: "small", small: "video" } as const satisfies Partial<Record<LiveKind, LiveKind>>;
 
 /**
  * RTMP stream name. The run (8 characters of base32) differs each time an encoder starts: node-media-server shifts
@@ -86,7 +90,7 @@ export interface LiveStreamName {
   run: string;
 }
 
-const LIVE_NAME = new RegExp(`^(box-${BODY})_(video|audio)_([a-z2-7]{8})$`);
+const LIVE_NAME = new RegExp(`^(box-${BODY})_(${LIVE_KINDS.join("|")})_([a-z2-7]{8})$`);
 export const RTMP_APP = "live";
 
 export const liveStreamName = (name: LiveStreamName): string => `${name.box}_${name.kind}_${name.run}`;

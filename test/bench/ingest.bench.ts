@@ -17,12 +17,13 @@ const WINDOWS = 3;
 const WINDOW_SECONDS = 8;
 const WARM_UP_MS = 2_500;
 const CLIP_SECONDS = 10;
-const KINDS: LiveKind[] = ["video", "audio"];
+type Clip = Exclude<LiveKind, "small">;
+const KINDS: Clip[] = ["video", "audio"];
 const RTMP_MODULE = "/usr/lib/nginx/modules/ngx_rtmp_module.so";
 
 interface Server extends AsyncDisposable {
   pid: number;
-  plan(boxes: readonly BoxId[], viewers: number, clips: Record<LiveKind, string>): LoadPlan;
+  plan(boxes: readonly BoxId[], viewers: number, clips: Record<Clip, string>): LoadPlan;
 }
 
 interface Sample {
@@ -94,7 +95,7 @@ const boxId = (n: number): BoxId => makeId("box", Uint8Array.of(0, 0, 0, 0, 0, 0
 const streamName = (box: BoxId, kind: LiveKind): string => liveStreamName({ box, kind, run: "aaaaaaaa" });
 
 /** 720p25 at 1.5 Mbit/s and AAC at 64 kbit/s, each in a file of its own as boxes publish them. */
-async function makeClips(directory: string): Promise<Record<LiveKind, string>> {
+async function makeClips(directory: string): Promise<Record<Clip, string>> {
   const clips = { video: join(directory, "video.flv"), audio: join(directory, "audio.flv") };
   const common = ["ffmpeg", "-v", "error", "-nostdin", "-t", String(CLIP_SECONDS), "-f", "lavfi"];
   const rate = [
@@ -175,7 +176,7 @@ rtmp { access_log off; server { listen 127.0.0.1:${port}; application live { liv
   };
 }
 
-const each = <T>(boxes: readonly BoxId[], make: (box: BoxId, kind: LiveKind) => T): T[] =>
+const each = <T>(boxes: readonly BoxId[], make: (box: BoxId, kind: Clip) => T): T[] =>
   boxes.flatMap((box) => KINDS.map((kind) => make(box, kind)));
 const repeat = <T>(times: number, make: () => T[]): T[] => Array.from({ length: times }, make).flat();
 
@@ -195,7 +196,7 @@ async function measure(
   server: Server,
   boxes: readonly BoxId[],
   viewers: number,
-  clips: Record<LiveKind, string>,
+  clips: Record<Clip, string>,
   seconds: number,
 ): Promise<Sample> {
   const plan = server.plan(boxes, viewers, clips);

@@ -81,10 +81,12 @@ export async function startIngestBed(options: { box?: BoxId; clock?: Clock } = {
 
 const INPUTS: Record<LiveKind, string[]> = {
   video: ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25"],
+  small: ["-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25"],
   audio: ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"],
 };
 const CODECS: Record<LiveKind, string[]> = {
   video: ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "25", "-b:v", "300k"],
+  small: ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "25", "-b:v", "60k"],
   audio: ["-c:a", "aac", "-b:a", "64k", "-ac", "1"],
 };
 

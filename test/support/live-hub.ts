@@ -29,7 +29,7 @@ export async function startLiveHub(pages: string): Promise<LiveHub> {
   const live = createLive({ log, clock: systemClock });
   const ingest = createIngest({ log, clock: systemClock, sink: live.sink });
   const sockets = new Set<Socket>();
-  const viewers = { video: 0, audio: 0 };
+  const viewers = { video: 0, small: 0, audio: 0 };
   const track = (socket: Socket) => {
     sockets.add(socket);
     socket.on("error", () => {});
@@ -60,7 +60,7 @@ export async function startLiveHub(pages: string): Promise<LiveHub> {
   web.on("connection", track);
   const upgrades = new WebSocketServer({ noServer: true, perMessageDeflate: false });
   web.on("upgrade", (request, socket, head) => {
-    const match = /^\/live\/([^/]+)\/(video|audio)$/.exec(request.url!);
+    const match = /^\/live\/([^/]+)\/(video|small|audio)$/.exec(request.url!);
     if (!match) {
       socket.destroy();
       return;

@@ -1,6 +1,6 @@
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { BoxId, PointId, RoomState } from "../../src/protocol/protocol.ts";
+import { LIVE_KINDS, type BoxId, type PointId, type RoomState } from "../../src/protocol/protocol.ts";
 import { runChecked } from "../../src/platform/platform.ts";
 import { layCable, type Cable } from "./cable.ts";
 import { DeskClient } from "./desk-client.ts";
@@ -197,7 +197,7 @@ export async function raiseStand(options: StandOptions): Promise<Stand> {
       async () => {
         const views = await desk.rooms();
         return rooms.every((room) =>
-          views.some((view) => view.box === room.box && view.connected && view.live.length === 2),
+          views.some((view) => view.box === room.box && view.connected && view.live.length === LIVE_KINDS.length),
         );
       },
       { withinMs: 60_000, everyMs: 100 },

@@ -59,6 +59,37 @@ describe("live", () => {
     expect(pictures(again.tags).length).toBe(25);
   });
 
+  test("never-again 6: while the large picture is missing its viewers are shown the small one, and get it back", async () => {
+    await using bed = await startIngestBed();
+    await using _small = await running(publish(bed.rtmpPort, { kind: "small", run: "aaaaaaaa" }));
+    const waiting = await new TestViewer(bed.webPort, "video").opened();
+    await until("the waiting viewer is shown the small picture", () => pictures(waiting.tags).length > 10);
+    const times = waiting.tags.slice(1).map((tag) => tag.timestampMs);
+    expect(times).toEqual([...new Set(times)].sort((a, b) => a - b));
+    const small = await new TestViewer(bed.webPort, "small").opened();
+    await using _large = await running(publish(bed.rtmpPort, { seconds: 2, run: "aaaaaaaa" }));
+    expect(await waiting.closed).toBe(1012);
+    const large = await new TestViewer(bed.webPort, "video").opened();
+    expect(await large.closed).toBe(1012);
+    expect(pictures(large.tags).length).toBeGreaterThan(25);
+    // The large publish has ended: whoever asks for it again has a picture at once.
+    const again = await new TestViewer(bed.webPort, "video").opened();
+    await until("the small picture again", () => pictures(again.tags).length > 10, { withinMs: 500 });
+    expect(small.closeCode).toBeUndefined();
+  });
+
+  test("at an ordinary start no viewer of one picture is lent the other", async () => {
+    await using bed = await startIngestBed();
+    const viewers = await Promise.all([
+      new TestViewer(bed.webPort, "video").opened(),
+      new TestViewer(bed.webPort, "small").opened(),
+    ]);
+    await using _small = await running(publish(bed.rtmpPort, { kind: "small", seconds: 3, run: "aaaaaaaa" }));
+    await using _large = await running(publish(bed.rtmpPort, { seconds: 3, run: "aaaaaaaa" }));
+    await Promise.all(viewers.map((viewer) => viewer.closed));
+    for (const viewer of viewers) expect(pictures(viewer.tags).length).toBe(75);
+  });
+
   test("a stalled viewer costs less than 4 MB and no other viewer a picture; read again, it goes on at a key frame", async () => {
     await using bed = await startIngestBed();
     const healthy = await new TestViewer(bed.webPort, "video").opened();

@@ -139,7 +139,7 @@ export class Capture {
       liveUrl:
         goal.kind === "preview" && !goal.live
           ? null
-          : { video: liveUrl("video", token), audio: liveUrl("audio", token) },
+          : { video: liveUrl("video", token), small: liveUrl("small", token), audio: liveUrl("audio", token) },
       ownPicture: this.ownPicture,
     });
     const memory: RunMemory = { token, goal, source, plannedWallMs: clock.wallMs(), ffmpeg };

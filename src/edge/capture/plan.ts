@@ -81,7 +81,7 @@ const K_WEIGHTING =
  */
 export function planEncoder(input: PlanInput): string[] {
   const { source, quality, paths } = input;
-  const { record, live } = quality;
+  const { record, live, small } = quality;
   const sameFile = source.picture.kind === "file" && source.sound.kind === "file";
   const soundInput = sameFile ? "0:a:0" : "1:a:0";
   const exact = source.picture.kind === "virtual";
@@ -91,10 +91,11 @@ export function planEncoder(input: PlanInput): string[] {
   const live1 = input.liveUrl;
   const once = `enable=eq(mod(n\\,${record.frameRate})\\,0)`;
 
-  const pictureTaps = [...(live1 ? ["[live]"] : []), "[own0]", "[look0]"];
+  const pictureTaps = [...(live1 ? ["[live]", "[tile0]"] : []), "[own0]", "[look0]"];
   const graph = [
     `[0:v:0]${exact || source.picture.kind === "slate" ? "" : fit(record.width, record.height)}format=yuv420p${recording ? ",split=2[record][small0]" : "[small0]"}`,
     `[small0]scale=${live.width}:${live.height}:flags=fast_bilinear,split=${pictureTaps.length}${pictureTaps.join("")}`,
+    ...(live1 ? [`[tile0]scale=${small.width}:${small.height}:flags=fast_bilinear[tile]`] : []),
     `[own0]scale=${OWN_PICTURE_WIDTH}:-2:flags=fast_bilinear:out_range=pc,format=yuvj420p[own]`,
     // Plain numbers per second, not events: a restarted agent needs no history. The frames between pass untouched.
     `[look0]scale=160:90:flags=fast_bilinear,signalstats,metadata=mode=print:file=${PICTURE_FILE}:direct=1:${once}[look]`,
@@ -129,10 +130,11 @@ export function planEncoder(input: PlanInput): string[] {
     ...(live1
       ? [
           ...["-map", "[live]", ...pace],
-          ...["-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency", "-profile:v", "main", ...gop],
-          ...["-b:v", `${live.bitrateKbps}k`, "-maxrate", `${live.bitrateKbps}k`],
-          ...["-bufsize", `${Math.round(live.bitrateKbps / 4)}k`, "-threads:v", "1"],
+          ...livePicture(live, gop),
           ...publish(live1.video, 10 * record.frameRate),
+          ...["-map", "[tile]", ...pace],
+          ...livePicture(small, gop),
+          ...publish(live1.small, 10 * record.frameRate),
           ...["-map", "[liveSound]", "-c:a", "aac", "-b:a", "64k"],
           ...publish(live1.audio, (10 * SOUND_RATE) / 1_024),
         ]
@@ -147,6 +149,12 @@ export function planEncoder(input: PlanInput): string[] {
 const fit = (width: number, height: number): string =>
   `scale=${width}:${height}:force_original_aspect_ratio=decrease:flags=bilinear,` +
   `pad=${width}:${height}:(ow-iw)/2:(oh-ih)/2,setsar=1,`;
+
+const livePicture = ({ bitrateKbps }: Quality["live"], gop: readonly string[]): string[] => [
+  ...["-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency", "-profile:v", "main", ...gop],
+  ...["-b:v", `${bitrateKbps}k`, "-maxrate", `${bitrateKbps}k`],
+  ...["-bufsize", `${Math.round(bitrateKbps / 4)}k`, "-threads:v", "1"],
+];
 
 /** A publish that may be dead, frozen or absent without the encoder noticing. */
 const publish = (url: string, queuePackets: number): string[] => [

@@ -2,7 +2,7 @@ import { upgradeWebSocket } from "@hono/node-server";
 import { Hono } from "hono";
 import type { WebSocket } from "ws";
 import { z } from "zod";
-import { BoxId, PointId, SessionId, TakeId, type LiveKind } from "../../protocol/protocol.ts";
+import { BoxId, LIVE_KINDS, PointId, SessionId, TakeId } from "../../protocol/protocol.ts";
 import { causeOf, type Clock, type Log } from "../../platform/platform.ts";
 import type { Archive } from "../archive/archive.ts";
 import type { Accounts } from "../accounts/accounts.ts";
@@ -22,7 +22,7 @@ export interface MediaParts {
   archive: Pick<Archive, "playlist" | "segmentFile">;
 }
 
-const LiveKindName = z.enum(["video", "audio"] satisfies LiveKind[]);
+const LiveKindName = z.enum(LIVE_KINDS);
 /** How often a lasting connection asks whether its user is still signed in. */
 const RECHECK_MS = 15_000;
 /** WebSocket close code "policy violation". */

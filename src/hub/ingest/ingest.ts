@@ -40,7 +40,7 @@ const IDLE_LOOK_MS = 5_000;
 const IDLE_LOOKS = 2;
 /** Answers to a publisher are a few hundred bytes; who does not read them floods us with questions. */
 const MAX_UNREAD_BYTES = 64 << 10;
-/** A box publishes twice; more than this at once is a fault that must not take the hub's memory. */
+/** A box publishes three times; more than this at once is a fault that must not take the hub's memory. */
 const MAX_CONNECTIONS = 8;
 
 type Refusal =
@@ -189,7 +189,7 @@ class Connection {
   #tag(type: number, timestampMs: number, tag: Buffer): void {
     const publish = this.#publish;
     // The reader works through the rest of a chunk after `end`; metadata and the other kind's tags are not used.
-    if (!publish || type !== (publish.kind === "video" ? FLV_VIDEO : FLV_AUDIO)) return;
+    if (!publish || type !== (publish.kind === "audio" ? FLV_AUDIO : FLV_VIDEO)) return;
     const first = tag[FLV_TAG_HEADER_BYTES]!;
     // Bit 7 announces enhanced RTMP (a FourCC), which no decoder of ours is told about.
     if (type === FLV_VIDEO ? (first & 0x8f) !== FLV_CODEC_AVC : first >> 4 !== FLV_CODEC_AAC)

@@ -1,5 +1,5 @@
 import type { WebSocket } from "ws";
-import type { BoxId, LiveKind, LiveStreamName } from "../../protocol/protocol.ts";
+import { LIVE_KINDS, OTHER_PICTURE, type BoxId, type LiveKind, type LiveStreamName } from "../../protocol/protocol.ts";
 import type { Clock, Log } from "../../platform/platform.ts";
 import {
   flvHeader,
@@ -14,12 +14,15 @@ import { GopCache, roleOf } from "./gop.ts";
 import { HLS_MASTER, type HlsFile, HlsOutput } from "./hls.ts";
 import { ViewerQueue } from "./queue.ts";
 
+export { roleOf } from "./gop.ts";
+
 export interface Live {
   /** Where ingest delivers. */
   readonly sink: IngestSink;
   /**
    * Serves a browser: FLV over binary messages, the first being the FLV header, each later one whole tags. Kept
-   * waiting while nothing is published; closed with 1012 when the publish ends, with 1013 when it cannot keep up.
+   * waiting while nothing is published; closed with 1012 when the publish ends, with 1013 when it cannot keep up. While
+   * the picture that it asks for is missing it is shown the other one, and closed with 1012 when the right one is there.
    */
   addViewer(socket: WebSocket, box: BoxId, kind: LiveKind): void;
   /** What arrives from this box now. */
@@ -43,6 +46,8 @@ interface Viewer {
   socket: WebSocket;
   /** Set once the FLV header is sent, that is while it follows a publish. */
   queue: ViewerQueue | undefined;
+  /** It is shown this picture for want of the one it asked for. */
+  borrowed: boolean;
   answered: boolean;
   waitingBytes: number;
 }
@@ -51,9 +56,18 @@ interface Publish {
   run: string;
   config: Buffer | undefined;
   gop: GopCache;
+  keyFrames: number;
 }
 
+/**
+ * Both pictures of a box begin within a moment of each other. Who waits for one that does not come is shown the other
+ * from this many of its key frames on: a second later, so that an ordinary start sends nobody back and forth.
+ */
+const LEND_FROM_KEY_FRAME = 2;
+
 interface Hls {
+  /** The picture that it was begun with. */
+  picture: keyof typeof OTHER_PICTURE;
   output: HlsOutput;
   askedAtMs: number;
 }
@@ -65,6 +79,8 @@ interface Hls {
  * - A viewer is sent, in order and without holes: header, configuration, the group of pictures from its key frame
  *   (never cached sound), then each tag its queue lets through. Tags are shared between viewers, never copied.
  * - Nothing awaits a viewer: what one does not read waits in its own socket, bounded by its queue.
+ * - A viewer follows one publish at a time: of the kind it asked for, or, while that has no key frame, of the other
+ *   picture. To change over it is closed with 1012, as when a publish ends, and comes back.
  * - A channel exists while it has a publish or a viewer; an HLS output while both its publishes are the ones it began with.
  */
 export function createLive({ log, clock }: { log: Log; clock: Clock }): Live {
@@ -132,7 +148,7 @@ export function createLive({ log, clock }: { log: Log; clock: Clock }): Live {
 class Room {
   readonly #log: Log;
   readonly #clock: Clock;
-  readonly #viewers: Record<LiveKind, Set<Viewer>> = { video: new Set(), audio: new Set() };
+  readonly #viewers: Record<LiveKind, Set<Viewer>> = { video: new Set(), small: new Set(), audio: new Set() };
   readonly #publishes: Partial<Record<LiveKind, Publish>> = {};
   #hls: Hls | undefined;
 
@@ -142,15 +158,15 @@ class Room {
   }
 
   get empty(): boolean {
-    return this.publishing().length === 0 && this.#viewers.video.size === 0 && this.#viewers.audio.size === 0;
+    return this.publishing().length === 0 && LIVE_KINDS.every((kind) => this.#viewers[kind].size === 0);
   }
 
   publishing(): LiveKind[] {
-    return (["video", "audio"] as const).filter((kind) => this.#publishes[kind]);
+    return LIVE_KINDS.filter((kind) => this.#publishes[kind]);
   }
 
   open({ kind, run }: LiveStreamName): PublishSink {
-    const publish: Publish = { run, config: undefined, gop: new GopCache() };
+    const publish: Publish = { run, config: undefined, gop: new GopCache(), keyFrames: 0 };
     this.#publishes[kind] = publish;
     this.#stopHls();
     return {
@@ -159,23 +175,24 @@ class Room {
         if (this.#publishes[kind] !== publish) return;
         this.#publishes[kind] = undefined;
         this.#stopHls();
-        for (const viewer of this.#viewers[kind]) if (viewer.queue) this.#dismiss(kind, viewer, CLOSE_ENDED);
+        this.#eachFollower(kind, (asked, viewer) => this.#dismiss(asked, viewer, CLOSE_ENDED));
       },
     };
   }
 
   addViewer(socket: WebSocket, kind: LiveKind): () => void {
-    const viewer: Viewer = { socket, queue: undefined, answered: true, waitingBytes: 0 };
+    const viewer: Viewer = { socket, queue: undefined, borrowed: false, answered: true, waitingBytes: 0 };
     this.#viewers[kind].add(viewer);
     socket.on("pong", () => (viewer.answered = true));
     const publish = this.#publishes[kind];
-    if (publish?.config) this.#join(kind, viewer, publish, publish.config);
+    if (publish?.config) this.#join(viewer, kind, publish, publish.config);
+    else if (kind !== "audio") this.#lend(viewer, OTHER_PICTURE[kind]);
     return () => void this.#viewers[kind].delete(viewer);
   }
 
   /** Ends viewers that neither answered nor read anything since the last look, and an HLS output nobody asks for. */
   sweep(): void {
-    for (const kind of ["video", "audio"] as const)
+    for (const kind of LIVE_KINDS)
       for (const viewer of this.#viewers[kind]) {
         const waitingBytes = viewer.socket.bufferedAmount;
         if (!viewer.answered && waitingBytes >= viewer.waitingBytes) {
@@ -208,8 +225,7 @@ class Room {
   }
 
   async close(): Promise<void> {
-    for (const kind of ["video", "audio"] as const)
-      for (const viewer of this.#viewers[kind]) this.#dismiss(kind, viewer, CLOSE_ENDED);
+    for (const kind of LIVE_KINDS) for (const viewer of this.#viewers[kind]) this.#dismiss(kind, viewer, CLOSE_ENDED);
     const hls = this.#hls;
     this.#hls = undefined;
     await hls?.output.close();
@@ -223,18 +239,44 @@ class Room {
       publish.gop.clear();
       // Its tracks were declared with the configuration before.
       this.#stopHls();
-      for (const viewer of this.#viewers[kind]) if (!viewer.queue) this.#join(kind, viewer, publish, undefined);
-    } else if (kind === "video") publish.gop.add(role, timestampMs, tag);
+      for (const viewer of this.#viewers[kind]) if (!viewer.queue) this.#join(viewer, kind, publish, undefined);
+    } else if (kind !== "audio") publish.gop.add(role, timestampMs, tag);
     if (!publish.config) return;
-    for (const viewer of this.#viewers[kind]) this.#offer(kind, viewer, role, tag);
-    if (this.#hls) for (const each of readFlvTags(tag)) this.#hls.output[kind](each);
+    this.#eachFollower(kind, (asked, viewer) => this.#offer(asked, viewer, role, tag));
+    if (kind !== "audio" && role === "key") this.#keyFrame(kind, publish);
+    if (!this.#hls || (kind !== "audio" && kind !== this.#hls.picture)) return;
+    const output = kind === "audio" ? "audio" : "video";
+    for (const each of readFlvTags(tag)) this.#hls.output[output](each);
   }
 
-  #join(kind: LiveKind, viewer: Viewer, publish: Publish, config: Buffer | undefined): void {
+  /** Viewers that are sent this publish, each with the kind that it asked for. */
+  #eachFollower(kind: LiveKind, act: (asked: LiveKind, viewer: Viewer) => void): void {
+    for (const viewer of this.#viewers[kind]) if (viewer.queue && !viewer.borrowed) act(kind, viewer);
+    if (kind === "audio") return;
+    const other = OTHER_PICTURE[kind];
+    for (const viewer of this.#viewers[other]) if (viewer.borrowed) act(other, viewer);
+  }
+
+  /** Its own viewers that were shown the other picture come back to it; viewers of the other that wait in vain get it. */
+  #keyFrame(kind: keyof typeof OTHER_PICTURE, publish: Publish): void {
+    publish.keyFrames++;
+    const other = OTHER_PICTURE[kind];
+    for (const viewer of this.#viewers[kind]) if (viewer.borrowed) this.#dismiss(kind, viewer, CLOSE_ENDED);
+    for (const viewer of this.#viewers[other]) if (!viewer.queue) this.#lend(viewer, kind);
+  }
+
+  #lend(viewer: Viewer, kind: keyof typeof OTHER_PICTURE): void {
+    const publish = this.#publishes[kind];
+    if (!publish?.config || publish.keyFrames < LEND_FROM_KEY_FRAME) return;
+    viewer.borrowed = true;
+    this.#join(viewer, kind, publish, publish.config);
+  }
+
+  #join(viewer: Viewer, kind: LiveKind, publish: Publish, config: Buffer | undefined): void {
     if (viewer.socket.readyState !== viewer.socket.OPEN) return;
     const cached = publish.gop.stretches();
     viewer.queue = new ViewerQueue(cached.length > 0);
-    viewer.socket.send(flvHeader({ audio: kind === "audio", video: kind === "video" }));
+    viewer.socket.send(flvHeader({ audio: kind === "audio", video: kind !== "audio" }));
     if (config) viewer.socket.send(config);
     for (const stretch of cached) viewer.socket.send(stretch);
   }
@@ -264,14 +306,15 @@ class Room {
       const config = this.#publishes[kind]?.config;
       return config && readFlvTags(config)[0]!.body;
     };
-    const videoBody = configOf("video");
+    const picture = this.#publishes.video?.config ? "video" : "small";
+    const videoBody = configOf(picture);
     const audioBody = configOf("audio");
     const videoTag = videoBody && readFlvVideo(videoBody);
     const audioTag = audioBody && readFlvAudio(audioBody);
     const video = videoTag?.kind === "config" ? parseAvcConfig(videoTag.avcC) : undefined;
     let audio = audioTag?.kind === "config" ? parseAacConfig(audioTag.audioSpecificConfig) : undefined;
     // Two runs of the encoder have two time lines: the picture goes without the sound of another run.
-    if (video && this.#publishes.video?.run !== this.#publishes.audio?.run) audio = undefined;
+    if (video && this.#publishes[picture]?.run !== this.#publishes.audio?.run) audio = undefined;
     if (!video && !audio) return undefined;
     const output: HlsOutput = new HlsOutput({
       log: this.#log,
@@ -283,9 +326,9 @@ class Room {
     });
     this.#log.info("hls.started", { video: Boolean(video), audio: Boolean(audio) });
     // The group of pictures at hand saves the first viewer the wait for a key frame.
-    for (const stretch of (video && this.#publishes.video?.gop.stretches()) ?? [])
+    for (const stretch of (video && this.#publishes[picture]?.gop.stretches()) ?? [])
       for (const tag of readFlvTags(stretch)) output.video(tag);
-    return { output, askedAtMs: this.#clock.monotonicMs() };
+    return { output, picture, askedAtMs: this.#clock.monotonicMs() };
   }
 
   #stopHls(): void {

@@ -9,6 +9,7 @@ import {
   reduce,
   roomFacts,
   sessionClock,
+  tilePicture,
   wallShape,
   withRecordings,
 } from "./facts.ts";
@@ -162,4 +163,10 @@ describe("wall", () => {
     expect(wallShape(1102, 560, 124)).toEqual({ columns: 4, tilePx: 263 }));
   test("a large screen shows more at once", () => expect(wallShape(1656, 850, 124).columns).toBe(6));
   test("a narrow window has one column", () => expect(wallShape(300, 500, 9)).toEqual({ columns: 1, tilePx: 300 }));
+  test("few large tiles show the large picture, many or small tiles the small one", () => {
+    expect(tilePicture(1, { tilePx: 832 })).toBe("video");
+    expect(tilePicture(4, { tilePx: 400 })).toBe("video");
+    expect(tilePicture(5, { tilePx: 400 })).toBe("small");
+    expect(tilePicture(3, { tilePx: 356 })).toBe("small");
+  });
 });

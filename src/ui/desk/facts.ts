@@ -185,6 +185,14 @@ const ROOM_TILE: Tile = { minPx: 228, wordsPx: 92 };
 /** A recording beside the timeline: smaller, and only a name below. */
 export const RECORDING_TILE: Tile = { minPx: 172, wordsPx: 64 };
 
+/** More pictures than this at once, or smaller ones, and nobody sees what the large rendition costs line and decoder. */
+const LARGE_MOST = 4;
+const LARGE_FROM_PX = 400;
+
+/** Which of a room's live pictures a tile of the wall shows. */
+export const tilePicture = (shown: number, { tilePx }: Pick<WallShape, "tilePx">): "video" | "small" =>
+  shown > LARGE_MOST || tilePx < LARGE_FROM_PX ? "small" : "video";
+
 export interface WallShape {
   columns: number;
   tilePx: number;

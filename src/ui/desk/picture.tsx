@@ -1,18 +1,26 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import type { BoxId, PointId } from "../../protocol/protocol.ts";
+import type { BoxId, LiveKind, PointId } from "../../protocol/protocol.ts";
 import type { LivePlayer, LiveState } from "../live/live.ts";
 import { ROOMS } from "../text/desk.ts";
 import { useDesk } from "./store.ts";
 
-const liveUrl = (box: BoxId, kind: "video" | "audio"): string =>
+const liveUrl = (box: BoxId, kind: LiveKind): string =>
   `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live/${box}/${kind}`;
 
 /** A tile that is this near to the window begins to play, so that scrolling meets pictures and not blanks. */
 const MARGIN = "160px";
 
+interface Props {
+  box: BoxId;
+  /** The hub shows the other one while this one is not published. */
+  picture: "video" | "small";
+  point: PointId;
+  name: string;
+}
+
 /** A room's live picture, which plays only while it can be seen; the room that is listened to gives its sound. */
-export function LivePicture({ box, point, name }: { box: BoxId; point: PointId; name: string }) {
+export function LivePicture({ box, picture, point, name }: Props) {
   const { listening } = useDesk();
   const video = useRef<HTMLVideoElement>(null);
   const player = useRef<LivePlayer | null>(null);
@@ -43,7 +51,7 @@ export function LivePicture({ box, point, name }: { box: BoxId; point: PointId; 
       if (closed || !video.current) return;
       player.current = createLivePlayer({
         video: video.current,
-        url: (kind) => liveUrl(box, kind),
+        url: (kind) => liveUrl(box, kind === "video" ? picture : kind),
         onState: (next) => {
           state.value = next;
         },
@@ -56,7 +64,7 @@ export function LivePicture({ box, point, name }: { box: BoxId; point: PointId; 
       player.current = null;
       state.value = "connecting";
     };
-  }, [wanted, box]);
+  }, [wanted, box, picture]);
   useEffect(() => player.current?.setMuted(!heard.value), [heard.value]);
 
   const words: Partial<Record<LiveState, string>> = {

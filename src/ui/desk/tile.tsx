@@ -10,19 +10,21 @@ import { useDesk } from "./store.ts";
 
 interface Props {
   facts: RoomFacts;
+  /** Which of the room's live pictures to show. */
+  picture: "video" | "small";
   chosen: boolean;
   onChoose: () => void;
 }
 
 /** One room on the wall: picture, name, lamps, and the worst of what is wrong. */
-export function RoomTile({ facts, chosen, onChoose }: Props) {
+export function RoomTile({ facts, picture, chosen, onChoose }: Props) {
   const { room, lamps, need } = facts;
   const trouble = lamps.troubles[0];
   return (
     <li class={`tile tile-${need}${chosen ? " tile-chosen" : ""}`}>
       <div class="tile-picture">
         {room.box && room.connected ? (
-          <LivePicture box={room.box} point={room.point.id} name={room.point.name} />
+          <LivePicture box={room.box} picture={picture} point={room.point.id} name={room.point.name} />
         ) : (
           <p class="picture-words">{room.box ? <Since facts={facts} /> : ROOMS.noBoxText}</p>
         )}

@@ -10,7 +10,7 @@ import { FilterBox } from "../design/table.tsx";
 import type { PointId } from "../../protocol/protocol.ts";
 import { ROOMS } from "../text/desk.ts";
 import { count, fold } from "../text/format.ts";
-import { needsHelp, type RoomFacts, wallShape } from "./facts.ts";
+import { needsHelp, type RoomFacts, tilePicture, wallShape } from "./facts.ts";
 import { Page } from "./page.tsx";
 import { RoomDetail } from "./room-detail.tsx";
 import { ROUTES } from "./routes.ts";
@@ -136,6 +136,7 @@ export function RoomWall({ rooms, before }: { rooms: RoomFacts[]; before?: Compo
     };
   }, []);
   const shape = wallShape(space.value.width, space.value.height, rooms.length);
+  const picture = tilePicture(rooms.length, shape);
   const detail = rooms.find(({ room }) => room.point.id === chosen.value);
   const choose = (facts: RoomFacts) => {
     const { id } = facts.room.point;
@@ -153,6 +154,7 @@ export function RoomWall({ rooms, before }: { rooms: RoomFacts[]; before?: Compo
               <RoomTile
                 key={facts.room.point.id}
                 facts={facts}
+                picture={picture}
                 chosen={facts.room.point.id === chosen.value}
                 onChoose={() => choose(facts)}
               />

@@ -1,4 +1,3 @@
-import type { LiveKind } from "../../protocol/protocol.ts";
 import { openLink, type Link } from "./link.ts";
 import { createPicture, type PictureFacts } from "./picture.ts";
 import { createScreen } from "./screen.ts";
@@ -7,7 +6,7 @@ import { openSound, type Sound } from "./sound.ts";
 export interface LivePlayerOptions {
   video: HTMLVideoElement;
   /** Address of the box's live WebSocket; asked again for each connection. */
-  url: (kind: LiveKind) => string;
+  url: (kind: "video" | "audio") => string;
   onState: (state: LiveState) => void;
 }
 
