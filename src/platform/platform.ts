@@ -7,3 +7,4 @@ export * from "./lifetime.ts";
 export * from "./log.ts";
 export * from "./process.ts";
 export * from "./store.ts";
+export * from "./tcp-queues.ts";

@@ -22,6 +22,9 @@ export const BoxSpace = z.looseObject({
   sessions: z.array(SessionReadiness),
 });
 export type BoxSpace = z.infer<typeof BoxSpace>;
+/** What a box sends live, as its line allows: everything; the small picture and sound; sound alone. */
+export const LiveQuality = z.enum(["full", "small", "sound"]);
+export type LiveQuality = z.infer<typeof LiveQuality>;
 
 /** What a box says of itself every 10 s, and at once when a lamp changes. Loose: older boxes say less. */
 export const Health = z.looseObject({
@@ -53,7 +56,13 @@ export const Health = z.looseObject({
     /** Speech heard within the last 30 s. */
     speech: z.boolean(),
   }),
-  link: z.looseObject({ control: loadState, live: loadState, sync: loadState, roundTripMs: z.number().nullable() }),
+  link: z.looseObject({
+    control: loadState,
+    live: loadState,
+    sync: loadState,
+    roundTripMs: z.number().nullable(),
+    quality: LiveQuality.optional(),
+  }),
   recording: z.looseObject({
     session: SessionId.nullable(),
     take: TakeId.nullable(),
@@ -86,6 +95,8 @@ export type Trouble =
   | "notRecording"
   | "liveDown"
   | "diskFull"
+  | "lineSmall"
+  | "lineSound"
   | "diskLow"
   | "syncBehind";
 
@@ -124,6 +135,8 @@ export function lampsOf(health: Health | undefined, connected: boolean, mustReco
   const { space } = health;
   if (space ? space.sessions.some(({ ready }) => !ready) : health.diskFreeBytes < DISK_LOW_BYTES)
     troubles.push("diskLow");
+  if (connected && health.link.quality === "small") troubles.push("lineSmall");
+  if (connected && health.link.quality === "sound") troubles.push("lineSound");
   if (health.recording.unsyncedSegments > UNSYNCED_WARN_SEGMENTS) troubles.push("syncBehind");
   const worst = (bad: Trouble[], warn: Trouble[]): Lamp =>
     troubles.some((t) => bad.includes(t)) ? "bad" : troubles.some((t) => warn.includes(t)) ? "warn" : "ok";
@@ -136,7 +149,7 @@ export function lampsOf(health: Health | undefined, connected: boolean, mustReco
         ["pictureFrozen", "encoderSlow"],
       ),
     sound: starting ?? worst(["diskFull", "encoderFailed", "microphoneNone", "soundSilent"], ["soundClipping"]),
-    link: worst(["offline"], ["liveDown", "syncBehind"]),
+    link: worst(["offline"], ["liveDown", "lineSmall", "lineSound", "syncBehind"]),
     troubles,
   };
 }

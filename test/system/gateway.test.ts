@@ -12,6 +12,7 @@ import { WebSocket } from "ws";
 import { ALPN, CONTROL_PATH, HUB_TLS_NAME, segmentPath, type HubHave } from "../../src/protocol/protocol.ts";
 import { createLog, runProcess, systemClock, type Clock } from "../../src/platform/platform.ts";
 import { openAuthority } from "../../src/hub/fleet/fleet.ts";
+import type { HubSocket } from "../../src/edge/uplink/dial.ts";
 import { openRelay, type Relay } from "../../src/edge/uplink/relay.ts";
 import {
   ACTOR,
@@ -275,6 +276,11 @@ describe("the one port", () => {
   });
 });
 
+const hubSocket = async (...to: Parameters<typeof dial>): Promise<HubSocket> => {
+  const socket = await dial(...to);
+  return Object.assign(socket, { reset: () => socket.destroy() });
+};
+
 describe("rsync through the port", () => {
   const name = { session: "session-aaaaaaaaaaaaaaaa", take: "take-bbbbbbbbbbbbbbbb" } as never as {
     session: never;
@@ -290,7 +296,7 @@ describe("rsync through the port", () => {
     door = await openHubDoor();
     peer = await pairBox(door, "Xã A");
     relay = await openRelay({ log: quiet, clock: systemClock, protocol: "rsync" });
-    relay.setDial((protocol) => dial(door, peer, protocol));
+    relay.setDial((protocol) => hubSocket(door, peer, protocol));
     source = await mkdtemp(join(tmpdir(), "diemcau-source-"));
     await mkdir(join(source, take), { recursive: true });
     for (const seq of [0, 1]) await writeFile(join(source, path(seq)), randomBytes(300_000));
@@ -426,7 +432,7 @@ describe("rsync through the port", () => {
   test("revocation kills a transfer under way, and its rsync with it", async () => {
     const doomed = await pairBox(door, "Xã Thu Hồi");
     await using own = await openRelay({ log: quiet, clock: systemClock, protocol: "rsync" });
-    own.setDial((protocol) => dial(door, doomed, protocol));
+    own.setDial((protocol) => hubSocket(door, doomed, protocol));
     await writeFile(join(source, path(2)), randomBytes(4_000_000));
     const slow = runProcess(
       ["rsync", "--relative", "--whole-file", "--bwlimit=200", path(2), `rsync://127.0.0.1:${own.port}/inbox/`],

@@ -1,5 +1,5 @@
 import { lookup as dnsLookup, type LookupAddress } from "node:dns";
-import { isIP, type LookupFunction } from "node:net";
+import { connect as connectTcp, isIP, type LookupFunction } from "node:net";
 import { connect, createSecureContext, type TLSSocket } from "node:tls";
 import { ALPN, HUB_TLS_NAME, type EdgeProtocol } from "../../protocol/protocol.ts";
 
@@ -25,8 +25,16 @@ export class DialError extends Error {
   }
 }
 
+export interface HubSocket extends TLSSocket {
+  /**
+   * Destroys the connection and what waits in the kernel for it (RST). After `destroy` the kernel goes on sending: up to
+   * megabytes that nobody wants any more, on the line that something else needs.
+   */
+  reset(): void;
+}
+
 /** Opens one connection to the hub; the signal ends waiting for it. */
-export type Dial = (protocol: EdgeProtocol, signal: AbortSignal) => Promise<TLSSocket>;
+export type Dial = (protocol: EdgeProtocol, signal: AbortSignal) => Promise<HubSocket>;
 
 /**
  * A lost SYN is sent again after 1, 3, 7 … s, so that one patient attempt may notice a line that came back only
@@ -44,9 +52,9 @@ export function createDial(hub: HubAddress, credentials: Credentials, lookup: Lo
     minVersion: "TLSv1.3",
   });
   return (protocol, signal) =>
-    new Promise<TLSSocket>((resolve, reject) => {
-      const waiting = new Set<TLSSocket>();
-      const settle = (outcome: { socket: TLSSocket } | { error: unknown }) => {
+    new Promise<HubSocket>((resolve, reject) => {
+      const waiting = new Set<HubSocket>();
+      const settle = (outcome: { socket: HubSocket } | { error: unknown }) => {
         clearInterval(again);
         clearTimeout(deadline);
         signal.removeEventListener("abort", onAbort);
@@ -56,15 +64,11 @@ export function createDial(hub: HubAddress, credentials: Credentials, lookup: Lo
         else reject(outcome.error);
       };
       const attempt = () => {
-        const socket = connect({
-          ...hub,
-          lookup,
-          servername: HUB_TLS_NAME,
-          secureContext,
-          ALPNProtocols: [ALPN[protocol]],
-        });
+        const tcp = connectTcp({ ...hub, lookup, noDelay: true });
+        const tls = connect({ socket: tcp, servername: HUB_TLS_NAME, secureContext, ALPNProtocols: [ALPN[protocol]] });
+        const socket = Object.assign(tls, { reset: () => void (tcp.destroyed || tcp.resetAndDestroy()) });
         waiting.add(socket);
-        socket.setNoDelay(true);
+        tcp.on("error", (error) => tls.destroy(error));
         const onError = (cause: Error) => {
           if (!waiting.delete(socket)) return;
           if (socket.authorizationError)

@@ -1,9 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import type { TLSSocket } from "node:tls";
-import { causeOf, writeDurable, type Clock, type Log } from "../../platform/platform.ts";
+import {
+  causeOf,
+  tcpQueueKey,
+  writeDurable,
+  type Clock,
+  type Log,
+  type TcpQueueTable,
+} from "../../platform/platform.ts";
 import type { EdgeProtocol } from "../../protocol/protocol.ts";
-import { DialError, type Dial } from "./dial.ts";
+import { DialError, type Dial, type HubSocket } from "./dial.ts";
+import type { Passage } from "./line.ts";
 
 /** A program on this machine (ffmpeg, rsync) speaks plain TCP to it; the hub sees mutual TLS. Keys stay in the agent. */
 export interface Relay extends AsyncDisposable {
@@ -14,6 +21,10 @@ export interface Relay extends AsyncDisposable {
   dropAll(): void;
   /** Connections that stand at the hub and on which bytes moved within the last `withinMs`. */
   active(withinMs: number): number;
+  /** Closed: connections end, what waits for the line is thrown away, and new ones are refused at once. */
+  setOpen(open: boolean): void;
+  /** Bytes towards the hub, of connections that have ended too. */
+  passage(queues: TcpQueueTable): Passage;
 }
 
 export interface RelayOptions {
@@ -24,7 +35,7 @@ export interface RelayOptions {
   portFile?: string;
 }
 
-/** ffmpeg needs two, rsync one; more are a fault that must not reach the hub. */
+/** ffmpeg needs one of each relay, rsync one; more are a fault that must not reach the hub. */
 const MAX_CONNECTIONS = 8;
 
 /**
@@ -35,10 +46,12 @@ const MAX_CONNECTIONS = 8;
 export async function openRelay({ log, clock, protocol, portFile }: RelayOptions): Promise<Relay> {
   const pairs = new Set<Pair>();
   let dial: Dial | undefined;
+  let isOpen = true;
+  const ended: Passage = { enteredBytes: 0, deliveredBytes: 0 };
 
   const server = createServer({ noDelay: true, pauseOnConnect: true }, (near) => {
     near.on("error", () => {});
-    if (!dial || pairs.size >= MAX_CONNECTIONS) {
+    if (!dial || !isOpen || pairs.size >= MAX_CONNECTIONS) {
       near.destroy();
       return;
     }
@@ -47,6 +60,9 @@ export async function openRelay({ log, clock, protocol, portFile }: RelayOptions
     near.once("close", () => {
       pair.waiting.abort(new Error("the program closed its connection"));
       pairs.delete(pair);
+      const gone = pair.gotThrough();
+      ended.enteredBytes += gone;
+      ended.deliveredBytes += gone;
     });
     dial(protocol, pair.waiting.signal).then(
       (far) => pair.join(far),
@@ -59,7 +75,7 @@ export async function openRelay({ log, clock, protocol, portFile }: RelayOptions
   const port = await listen(server, log, portFile);
 
   const dropAll = () => {
-    for (const pair of pairs) pair.destroy();
+    for (const pair of pairs) pair.reset();
   };
   return {
     port,
@@ -71,6 +87,20 @@ export async function openRelay({ log, clock, protocol, portFile }: RelayOptions
     active(withinMs) {
       const now = clock.monotonicMs();
       return [...pairs].filter((pair) => pair.movedAtMs(now) > now - withinMs).length;
+    },
+    setOpen(open) {
+      if (open === isOpen) return;
+      isOpen = open;
+      if (!open) dropAll();
+    },
+    passage(queues) {
+      const total = { ...ended };
+      for (const pair of pairs) {
+        const { enteredBytes, deliveredBytes } = pair.passage(queues);
+        total.enteredBytes += enteredBytes;
+        total.deliveredBytes += deliveredBytes;
+      }
+      return total;
     },
     async [Symbol.asyncDispose]() {
       dropAll();
@@ -84,16 +114,18 @@ const codeOf = (error: unknown) => (error instanceof DialError ? error.code : un
 class Pair {
   readonly waiting = new AbortController();
   private readonly near: Socket;
-  private far: TLSSocket | undefined;
+  private far: HubSocket | undefined;
   private bytes = 0;
   private changedMs: number;
+  private deliveredBytes = 0;
+  private isReset = false;
 
   constructor(near: Socket, nowMs: number) {
     this.near = near;
     this.changedMs = nowMs;
   }
 
-  join(far: TLSSocket): void {
+  join(far: HubSocket): void {
     const { near } = this;
     if (near.destroyed) {
       far.destroy();
@@ -118,9 +150,29 @@ class Pair {
     return this.changedMs;
   }
 
-  destroy(): void {
-    this.waiting.abort(new Error("the line is dead"));
-    this.far?.destroy();
+  /** A program's bytes wait in its own socket, in ours from it, in ours to the hub, and in the kernel behind that. */
+  passage(queues: TcpQueueTable): Passage {
+    const { near, far } = this;
+    const unread =
+      (queues.get(tcpQueueKey(near.localPort, near.remotePort))?.receiveBytes ?? 0) +
+      (queues.get(tcpQueueKey(near.remotePort, near.localPort))?.sendBytes ?? 0);
+    const unsent =
+      near.readableLength +
+      (far?.writableLength ?? 0) +
+      (queues.get(tcpQueueKey(far?.localPort, far?.remotePort))?.sendBytes ?? 0);
+    this.deliveredBytes = Math.max(this.deliveredBytes, near.bytesRead - unsent);
+    return { enteredBytes: near.bytesRead + unread, deliveredBytes: this.deliveredBytes };
+  }
+
+  /** Of a connection that has ended: one that was reset threw away what waited. */
+  gotThrough(): number {
+    return this.isReset ? this.deliveredBytes : this.near.bytesRead;
+  }
+
+  reset(): void {
+    this.isReset = true;
+    this.waiting.abort(new Error("the line is not to be used"));
+    this.far?.reset();
     this.near.destroy();
   }
 }

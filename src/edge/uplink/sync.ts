@@ -11,7 +11,7 @@ export interface SyncOptions {
   recordingsDirectory: string;
   /** Closed, without a receipt of the hub, oldest first. */
   pending: () => Promise<PendingSegment[]>;
-  /** KiB/s, or undefined for no limit; asked before each transfer. */
+  /** KiB/s, or undefined for no limit; asked before each transfer and each second of it. */
   limitKibPerS: () => number | undefined;
 }
 
@@ -28,6 +28,9 @@ export interface Sync {
 const LOOK_EVERY_MS = 2_000;
 /** rsync gives up a connection on which nothing moved for this long. */
 const RSYNC_TIMEOUT_S = 20;
+/** Ending a transfer costs 0.2 s and the checksums of what lies there; a smaller change of its limit is not worth it. */
+const QUITE_ANOTHER = 1.8;
+const LIMIT_LOOK_MS = 1_000;
 const SAFE = /^[A-Za-z0-9._/=:@-]+$/;
 
 /**
@@ -49,10 +52,16 @@ export function rsyncArguments(port: number, limitKibPerS: number | undefined): 
   return args;
 }
 
+/** Whether a transfer that runs under one limit (KiB/s; undefined: none) should go on under another. */
+export function isQuiteAnother(running: number | undefined, wanted: number | undefined): boolean {
+  if (running === undefined || wanted === undefined) return running !== wanted;
+  return Math.max(running, wanted) >= QUITE_ANOTHER * Math.min(running, wanted);
+}
+
 /**
  * INVARIANTS
  * - At most one rsync runs at a time.
- * - A transfer that was started with a limit is ended when the limit falls, and goes on without it from where it was
+ * - A transfer is ended when its limit has become quite another, and goes on under the new one from where it was
  *   (--partial-dir).
  */
 export function createSync(options: SyncOptions): Sync {
@@ -60,7 +69,11 @@ export function createSync(options: SyncOptions): Sync {
   const planner = new SyncPlanner();
   let bell = Promise.withResolvers<void>();
   let state: "up" | "down" | "unknown" = "unknown";
-  let running: { limitKibPerS: number | undefined; hurry: AbortController } | undefined;
+  let running: { limitKibPerS: number | undefined; change: AbortController } | undefined;
+
+  const lookAtLimit = () => {
+    if (running && isQuiteAnother(running.limitKibPerS, options.limitKibPerS())) running.change.abort();
+  };
 
   const ring = () => {
     bell.resolve();
@@ -69,8 +82,9 @@ export function createSync(options: SyncOptions): Sync {
 
   async function transfer(batch: PendingSegment[], bytes: number, signal: AbortSignal): Promise<void> {
     const limitKibPerS = options.limitKibPerS();
-    const hurry = new AbortController();
-    running = { limitKibPerS, hurry };
+    const change = new AbortController();
+    running = { limitKibPerS, change };
+    const watch = setInterval(lookAtLimit, LIMIT_LOOK_MS);
     const startedMs = clock.monotonicMs();
     try {
       const result = await runProcess(["rsync", ...rsyncArguments(options.port, limitKibPerS)], {
@@ -78,9 +92,9 @@ export function createSync(options: SyncOptions): Sync {
         // rsync takes defaults, a password and even a proxy from RSYNC_* variables: none of ours.
         env: { PATH: process.env["PATH"], LC_ALL: "C" },
         input: batch.map(({ name }) => `${segmentPath(name)}\n`).join(""),
-        signal: AbortSignal.any([signal, hurry.signal]),
+        signal: AbortSignal.any([signal, change.signal]),
       });
-      if (signal.aborted || hurry.signal.aborted) return;
+      if (signal.aborted || change.signal.aborted) return;
       if (result.code !== 0)
         throw new ProcessError(
           "failed",
@@ -96,13 +110,14 @@ export function createSync(options: SyncOptions): Sync {
       planner.failed(clock.monotonicMs());
       log.warn("sync.failed", { cause: causeOf(error), segments: batch.length, failures: planner.failuresInARow });
     } finally {
+      clearInterval(watch);
       running = undefined;
     }
   }
 
   return {
     nudge() {
-      if (running?.limitKibPerS !== undefined && options.limitKibPerS() === undefined) running.hurry.abort();
+      lookAtLimit();
       ring();
     },
     resend(name) {

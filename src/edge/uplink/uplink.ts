@@ -1,7 +1,8 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { join } from "node:path";
-import { causeOf, runForever, type Clock, type Log } from "../../platform/platform.ts";
+import { causeOf, readTcpQueues, runForever, type Clock, type Log } from "../../platform/platform.ts";
 import {
+  LIVE_KINDS,
   liveStreamName,
   RTMP_APP,
   type BoxId,
@@ -21,6 +22,7 @@ import type { HubOffset } from "./clock-offset.ts";
 import { createControl, type Control } from "./control.ts";
 import { createDial, createLookup, type Credentials, type Dial, type HubAddress } from "./dial.ts";
 import { judgeReceipt, newReceipts, type KeptReceipt } from "../receipts.ts";
+import { isSent, LinePolicy } from "./line.ts";
 import { RecordWindow } from "./record-window.ts";
 import { openRelay, type Relay } from "./relay.ts";
 import { createSync, type Sync } from "./sync.ts";
@@ -56,7 +58,7 @@ export interface UplinkOptions {
   state: EdgeState;
   /** Where receipts are kept and files are deleted. */
   space: Pick<Space, "isDeleted" | "keepReceipts">;
-  /** For rsync, KiB/s; undefined: none. */
+  /** The most that rsync may take, KiB/s; it takes less where live needs the line. Undefined: no limit at all. */
   limitKibPerS: () => number | undefined;
   /** Connection, schedule or receipts changed. */
   onChange: () => void;
@@ -82,26 +84,31 @@ export interface Uplink extends AsyncDisposable {
 const REFUSED_AFTER_MS = 15_000;
 const LIVE_WITHIN_MS = 3_000;
 const PUMP_EVERY_MS = 1_000;
+const LINE_LOOK_MS = 500;
 
 /** Opens the relays only, which takes milliseconds: the recorder needs their address before anything else. */
 export async function openUplink(options: UplinkOptions): Promise<Uplink> {
   const { log, clock, runDirectory } = options;
-  const rtmp = await openRelay({ log, clock, protocol: "rtmp", portFile: join(runDirectory, "relay-rtmp.port") });
+  const liveRelay = (kind: LiveKind) =>
+    openRelay({ log, clock, protocol: "rtmp", portFile: join(runDirectory, `relay-${kind}.port`) });
+  const [video, small, audio] = [await liveRelay("video"), await liveRelay("small"), await liveRelay("audio")];
   const rsync = await openRelay({ log, clock, protocol: "rsync" });
-  return new LiveUplink(options, rtmp, rsync);
+  return new LiveUplink(options, { video, small, audio }, rsync);
 }
 
 /**
  * INVARIANTS
+ * - One relay per kind of live stream, so that each can be closed by itself; the sound's is never closed.
  * - Nothing here can hold up a recording: the recorder is only read, and told nothing.
  * - A receipt changes the ledger only after judgeReceipt; a ledger entry is the only thing that ends sending.
  * - Messages of a connection are handled in their order.
  */
 class LiveUplink implements Uplink {
   private readonly options: UplinkOptions;
-  private readonly rtmp: Relay;
+  private readonly live: Readonly<Record<LiveKind, Relay>>;
   private readonly rsync: Relay;
   private readonly lookup = createLookup();
+  private readonly line = new LinePolicy();
   private readonly window = new RecordWindow();
   private readonly control: Control;
   private readonly sync: Sync;
@@ -115,9 +122,9 @@ class LiveUplink implements Uplink {
   private pumping: Promise<void> | undefined;
   private handled: Promise<void> = Promise.resolve();
 
-  constructor(options: UplinkOptions, rtmp: Relay, rsync: Relay) {
+  constructor(options: UplinkOptions, live: Readonly<Record<LiveKind, Relay>>, rsync: Relay) {
     this.options = options;
-    this.rtmp = rtmp;
+    this.live = live;
     this.rsync = rsync;
     const { log, clock } = options;
     this.control = createControl({
@@ -134,7 +141,7 @@ class LiveUplink implements Uplink {
         },
         onLost: (reason) => {
           if (reason === "silent") {
-            this.rtmp.dropAll();
+            for (const kind of LIVE_KINDS) this.live[kind].dropAll();
             this.rsync.dropAll();
           }
           options.onChange();
@@ -152,14 +159,17 @@ class LiveUplink implements Uplink {
       port: rsync.port,
       recordingsDirectory: options.recordingsDirectory,
       pending: () => this.pendingOfThisBox(),
-      limitKibPerS: options.limitKibPerS,
+      limitKibPerS: () => {
+        const ceiling = options.limitKibPerS();
+        return ceiling === undefined ? undefined : this.line.syncLimitKibPerS(ceiling);
+      },
     });
   }
 
   liveUrl(kind: LiveKind, run: string): string {
     if (!this.identity) throw new Error("an unpaired box publishes nothing");
     const { box } = this.identity;
-    return `rtmp://127.0.0.1:${this.rtmp.port}/${RTMP_APP}/${liveStreamName({ box, kind, run })}`;
+    return `rtmp://127.0.0.1:${this.live[kind].port}/${RTMP_APP}/${liveStreamName({ box, kind, run })}`;
   }
 
   setIdentity(identity: UplinkIdentity | null): void {
@@ -170,7 +180,7 @@ class LiveUplink implements Uplink {
     };
     this.isRefused = false;
     this.strangers.clear();
-    this.rtmp.setDial(this.identity?.dial);
+    for (const kind of LIVE_KINDS) this.live[kind].setDial(this.identity?.dial);
     this.rsync.setDial(this.identity?.dial);
     this.identityChanged.abort();
     this.identityChanged = new AbortController();
@@ -187,9 +197,14 @@ class LiveUplink implements Uplink {
   link(): Health["link"] {
     return {
       control: this.control.connected() ? "up" : this.identity ? "down" : "unknown",
-      live: !this.identity ? "unknown" : this.rtmp.active(LIVE_WITHIN_MS) > 0 ? "up" : "down",
+      live: !this.identity
+        ? "unknown"
+        : LIVE_KINDS.some((kind) => this.live[kind].active(LIVE_WITHIN_MS) > 0)
+          ? "up"
+          : "down",
       sync: this.sync.state(),
       roundTripMs: this.control.roundTripMs(),
+      quality: this.line.quality,
     };
   }
 
@@ -221,13 +236,13 @@ class LiveUplink implements Uplink {
     const syncing = runForever({ name: "sync", clock, log, baseMs: 1_000, capMs: 30_000 }, signal, (signal) =>
       this.sync.run(signal),
     );
-    await Promise.all([syncing, this.runPump(signal), this.runControl(signal)]);
+    await Promise.all([syncing, this.runPump(signal), this.runLine(signal), this.runControl(signal)]);
     await this.handled;
     await this.pumping;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.rtmp[Symbol.asyncDispose]();
+    for (const kind of LIVE_KINDS) await this.live[kind][Symbol.asyncDispose]();
     await this.rsync[Symbol.asyncDispose]();
   }
 
@@ -243,6 +258,30 @@ class LiveUplink implements Uplink {
     while (!signal.aborted) {
       this.pump();
       await this.options.clock.sleep(PUMP_EVERY_MS, signal).catch(() => {});
+    }
+  }
+
+  /** Looks at what waits for the line, and sends what it can carry. */
+  private async runLine(signal: AbortSignal): Promise<void> {
+    const { log, clock, onChange } = this.options;
+    while (!signal.aborted) {
+      if (this.identity) {
+        const queues = await readTcpQueues();
+        const { video, small, audio } = this.live;
+        const before = this.line.quality;
+        this.line.look({
+          nowMs: clock.monotonicMs(),
+          live: { video: video.passage(queues), small: small.passage(queues), audio: audio.passage(queues) },
+          sync: this.rsync.passage(queues),
+        });
+        const { quality } = this.line;
+        for (const kind of LIVE_KINDS) this.live[kind].setOpen(isSent(kind, quality));
+        if (quality !== before) {
+          log.warn("line.quality", { quality, before });
+          onChange();
+        }
+      }
+      await clock.sleep(LINE_LOOK_MS, signal).catch(() => {});
     }
   }
 

@@ -91,6 +91,16 @@ export const TROUBLES: Record<Trouble, TroubleWords> = {
     repair: "Cứ để thiết bị bật và gọi phụ trách kỹ thuật ngay.",
     comfort: "Không phải lỗi của người trực phòng. Phần đã ghi còn nguyên; có chỗ là thiết bị tự ghi tiếp.",
   },
+  lineSmall: {
+    title: "Đường truyền chậm: đang gửi hình nhỏ",
+    repair: "Tắt bớt máy khác đang dùng chung mạng với phòng; nếu vẫn chậm thì gọi nhà mạng.",
+    comfort: "Không phải lỗi của người trực phòng. Thiết bị vẫn ghi đủ hình và tiếng.",
+  },
+  lineSound: {
+    title: "Đường truyền rất chậm: chỉ gửi tiếng",
+    repair: "Tắt bớt máy khác đang dùng chung mạng với phòng; nếu vẫn chậm thì gọi nhà mạng.",
+    comfort: "Không phải lỗi của người trực phòng. Thiết bị vẫn ghi đủ hình và tiếng.",
+  },
   diskLow: {
     title: "Ổ đĩa không đủ chỗ ghi trọn buổi tiếp",
     repair: "Cứ để thiết bị bật và báo phụ trách kỹ thuật trước buổi tiếp.",
