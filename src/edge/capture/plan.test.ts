@@ -9,7 +9,11 @@ const virtual: PlanInput = {
   quality: qualityFor({ record: "auto", live: "auto" }, 2),
   paths: runPaths("/run/x"),
   recordTo: "/data/take",
-  liveUrl: { video: "rtmp://127.0.0.1:9/live/v", audio: "rtmp://127.0.0.1:9/live/a" },
+  liveUrl: {
+    video: "rtmp://127.0.0.1:9/live/v",
+    small: "rtmp://127.0.0.1:9/live/s",
+    audio: "rtmp://127.0.0.1:9/live/a",
+  },
   ownPicture: "/run/own.jpg",
 };
 const outputs = (argv: string[]) => argv.flatMap((word, i) => (word === "-f" ? [argv[i + 1]!] : []));
@@ -22,7 +26,7 @@ describe("encoder plan", () => {
 
   it("of a preview has no record, and unpaired no publish either", () => {
     expect(outputs(planEncoder({ ...virtual, recordTo: null }))).toEqual([
-      ...["rawvideo", "s16le", "fifo", "fifo", "image2", "null"],
+      ...["rawvideo", "s16le", "fifo", "fifo", "fifo", "image2", "null"],
     ]);
     const unpaired = planEncoder({ ...virtual, recordTo: null, liveUrl: null });
     expect(outputs(unpaired)).toEqual(["rawvideo", "s16le", "image2", "null"]);
