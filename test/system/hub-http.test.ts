@@ -13,6 +13,7 @@ import { findOneTimePassword, makeHubFolder, type HubFolder, type RunningHub } f
 
 const PASSWORD = "một mật khẩu rất dài";
 const NOTHING = "aaaaaaaaaaaaaaaa";
+const LARGE = `export default ${JSON.stringify("điểm cầu ".repeat(2_000))};`;
 
 let folder: HubFolder;
 let hub: RunningHub;
@@ -24,6 +25,7 @@ beforeAll(async () => {
   await mkdir(join(folder.uiDirectory, "assets"), { recursive: true });
   await writeFile(join(folder.uiDirectory, "index.html"), "<!doctype html><title>Điểm Cầu</title>");
   await writeFile(join(folder.uiDirectory, "assets/app-1a2b3c.js"), "export {};");
+  await writeFile(join(folder.uiDirectory, "assets/large-4d5e6f.js"), LARGE);
   await writeFile(join(folder.uiDirectory, ".secret"), "secret");
   hub = await folder.start();
   desk = new DeskCaller(hub.url);
@@ -282,6 +284,15 @@ describe("pages", () => {
     }
     const again = await desk.get("/", { headers: { "if-none-match": (await desk.get("/")).headers.etag! } });
     expect(again.status).toBe(304);
+  });
+
+  test("text goes over the line compressed to whoever can read it so", async () => {
+    const path = "/assets/large-4d5e6f.js";
+    const packed = await desk.get(path, { bare: true, headers: { "accept-encoding": "gzip" } });
+    expect(packed.headers["content-encoding"]).toBe("gzip");
+    expect(packed.body.length).toBeLessThan(LARGE.length / 10);
+    expect(gunzipSync(packed.body).toString("utf8")).toBe(LARGE);
+    expect((await desk.get(path, { bare: true })).text).toBe(LARGE);
   });
 
   test("nothing outside the folder, hidden or missing is sent", async () => {

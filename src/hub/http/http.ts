@@ -1,6 +1,7 @@
 import { createAdaptorServer } from "@hono/node-server";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { compress } from "hono/compress";
 import { HTTPException } from "hono/http-exception";
 import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
 import { createSecureServer, type Http2SecureServer } from "node:http2";
@@ -79,6 +80,8 @@ export function createDesk(parts: DeskParts): Desk {
     // Boxes that are being paired are no browsers: no cookie, no Origin.
     .route("/", fleet.pairing.routes)
     .use(ownOriginOnly)
+    // Pages and JSON; pictures, fonts, segments and event streams are passed over by their types.
+    .use(compress())
     .route("/", createApi({ accounts, reception, wall, fleet, archive }))
     .route("/", createMedia({ clock, log, accounts, events, live, archive }))
     .get("*", async (c, next) => {

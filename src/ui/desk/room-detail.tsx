@@ -72,7 +72,7 @@ function Measured({ facts }: { facts: RoomFacts }) {
   if (!room.connected) rows.push([ROOMS.seen, room.seenAt ? dayAndTime(room.seenAt, now.peek()) : ROOMS.neverSeen]);
   if (health && room.connected) {
     if (health.recording.seconds > 0) rows.push([ROOMS.recorded, duration(health.recording.seconds * 1_000)]);
-    rows.push([ROOMS.source, health.source]);
+    rows.push([ROOMS.source, ROOMS.sourceOf(health.source)]);
     rows.push([ROOMS.speed, ROOMS.fps(health.encoder.fps)]);
     if (health.encoder.droppedFrames > 0) rows.push([ROOMS.dropped, count(health.encoder.droppedFrames)]);
     if (health.sound.levelLufs !== null)

@@ -202,6 +202,15 @@ export const ROOMS = {
   role: "Vai trò",
   seen: "Liên lạc gần nhất",
   source: "Nguồn hình, tiếng",
+  /** Device names come as they are; what the box says around them is said in Vietnamese. */
+  sourceOf: (words: string): string =>
+    words
+      .replace(/^virtual room: /, "phòng mô phỏng ")
+      .replace(/^file (?=\/)/, "tệp ")
+      .replace("(no picture)", "(không có hình)")
+      .replace("(no sound)", "(không có tiếng)")
+      .replace("no camera", "không có máy quay")
+      .replace("no microphone", "không có micrô"),
   speed: "Tốc độ hình",
   fps: (n: number): string => `${String(Math.round(n * 10) / 10).replace(".", ",")} hình/giây`,
   dropped: "Hình bị bỏ",
