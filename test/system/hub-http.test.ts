@@ -1,3 +1,4 @@
+import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
