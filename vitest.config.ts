@@ -9,7 +9,7 @@ export default defineConfig({
   test: {
     pool: "forks",
     projects: [
-      project("unit", ["src/**/*.test.ts"], 5_000, true),
+      project("unit", ["src/**/*.test.ts", "test/support/*.test.ts"], 5_000, true),
       project("rules", ["test/rules/**/*.test.ts"], 60_000, true),
       project("contract", ["test/contract/**/*.test.ts"], 60_000, false),
       project("system", ["test/system/**/*.test.ts"], 120_000, false),

@@ -5,23 +5,32 @@ import { parseArgs } from "node:util";
 import type { Bench } from "../test/bench/report.ts";
 
 /** npm run bench -- NAME [--report FILE] [--option value …]: figures, never a test that fails by the clock. */
+const NUMBERS = ["seconds", "minutes", "seed"] as const;
 const root = join(import.meta.dirname, "..");
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { report: { type: "string" }, seconds: { type: "string" } },
+  options: {
+    report: { type: "string" },
+    seconds: { type: "string" },
+    minutes: { type: "string" },
+    seed: { type: "string" },
+  },
 });
 const names = (await readdir(join(root, "test/bench")))
   .filter((file) => file.endsWith(".bench.ts"))
   .map((file) => file.slice(0, -".bench.ts".length));
 const name = positionals[0];
 if (name === undefined || !names.includes(name)) {
-  console.error(`usage: npm run bench -- NAME [--report FILE] [--seconds N]; NAME is one of: ${names.join(", ")}`);
+  const options = NUMBERS.map((option) => `[--${option} N]`).join(" ");
+  console.error(`usage: npm run bench -- NAME [--report FILE] ${options}; NAME is one of: ${names.join(", ")}`);
   process.exit(2);
 }
 if (spawnSync(join(root, "scripts/setup"), ["bench"], { stdio: ["ignore", "inherit", "inherit"] }).status !== 0)
   process.exit(1);
 const { bench } = (await import(`../test/bench/${name}.bench.ts`)) as { bench: Bench };
-const report = await bench.run({ seconds: values.seconds === undefined ? undefined : Number(values.seconds) });
+const report = await bench.run(
+  Object.fromEntries(NUMBERS.flatMap((name) => (values[name] === undefined ? [] : [[name, Number(values[name])]]))),
+);
 const text = JSON.stringify(report, null, 2);
 console.log(text);
 if (values.report) await writeFile(values.report, `${text}\n`);

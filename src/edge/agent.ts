@@ -85,6 +85,11 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
     const goal = recordingGoal(state.assignment(), isoUtc(clock.wallMs()));
     recorder.setSession(goal.session, goal.why);
     space.nudge();
+    recorder.setEnded(
+      (state.assignment()?.sessions ?? []).flatMap(({ id, state, endedAt }) =>
+        state === "ended" && endedAt !== null ? [{ id, endedAt }] : [],
+      ),
+    );
     if (goal.session === null) uplink.syncNow();
   };
   const assume = (next: BoxIdentity | null) => {

@@ -55,4 +55,4 @@ export const isSettled = (
 ): boolean =>
   take.ended &&
   (ledger?.records ?? 0) >= take.records &&
-  (closedSegments === 0 || (ledger !== undefined && ledger.upTo >= closedSegments));
+  (closedSegments === 0 || (ledger !== undefined && ledger.upTo + ledger.also.length >= closedSegments));

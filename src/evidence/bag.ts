@@ -1,5 +1,5 @@
 import { createPublicKey, X509Certificate, type KeyObject } from "node:crypto";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import {
   archiveRecordFile,
@@ -134,18 +134,28 @@ export async function verifyBag(bag: string, options: { caSha256?: string } = {}
   const firstPrevs: { path: string; prev: string }[] = [];
   const tips = new Set<string>([GENESIS]);
   const chains = [...payload.lines.keys()].filter((path) => basename(path) === BAG.chain);
+  const recorded: { record: SegmentRecord; folder: string }[] = [];
+  const damaged = new Set<string>();
   for (const path of chains) {
     report.takes++;
-    const take = await checkTake(bag, path, keys, hubKey, payload.lines, found);
+    const take = await checkTake(bag, path, keys, hubKey, found);
     for (const record of take.records) {
       if (record.kind === "segment") {
         report.segments++;
         report.frames += record.frames;
+        recorded.push({ record, folder: dirname(path) });
       }
       if (record.kind === "gap") report.gaps++;
+      if (record.kind === "gap" && record.segment) damaged.add(`${record.segment.take}/${record.segment.seq}`);
     }
     if (take.records[0]) firstPrevs.push({ path, prev: take.records[0].prev });
     if (take.tip !== undefined) tips.add(take.tip);
+  }
+  for (const { record, folder } of recorded) {
+    const media = `${folder}/${archiveSegmentFiles(record.seq).media}`;
+    // The box has signed that it lost this one, perhaps in a later take.
+    if (damaged.has(`${record.take}/${record.seq}`) && !payload.lines.has(media)) found("segmentDamaged", media);
+    else await checkSegment(record, folder, read, hubKey, payload.lines, found);
   }
   for (const folder of takeFolders(payload.lines.keys()))
     if (!chains.includes(`${folder}/${BAG.chain}`)) found("missing", `${folder}/${BAG.chain}`);
@@ -192,7 +202,6 @@ async function checkTake(
   path: string,
   keys: ReadonlyMap<string, KeyObject>,
   hubKey: KeyObject,
-  hashes: ReadonlyMap<string, string>,
   found: Found,
 ): Promise<{ records: EvidenceRecord[]; tip: string | undefined }> {
   const folder = path.slice(0, -BAG.chain.length - 1);
@@ -236,7 +245,6 @@ async function checkTake(
     const contents = [line.record, der(line.signature)];
     for (const [position, name] of files.entries())
       if (!same(await read(name), contents[position]!)) found("recordFile", `${folder}/${name}`);
-    if (record.kind === "segment") await checkSegment(record, folder, read, hubKey, hashes, found);
   }
   if (!tip.ended) found("chainNotEnded", path);
   const sessions = new Set(records.map(({ session }) => session));
@@ -270,7 +278,7 @@ async function sessionOf(bag: string): Promise<string | undefined> {
 async function checkSegment(
   record: SegmentRecord,
   folder: string,
-  read: (name: string) => Promise<Buffer | undefined>,
+  read: (path: string) => Promise<Buffer | undefined>,
   hubKey: KeyObject,
   hashes: ReadonlyMap<string, string>,
   found: Found,
@@ -279,8 +287,8 @@ async function checkSegment(
   // The file has been hashed against the manifest; here the manifest is held against the box's word.
   const media = `${folder}/${names.media}`;
   if (hashes.get(media) !== record.sha256) found("segmentDiffers", media, `SHA-256 ${record.sha256}`);
-  const text = (await read(names.receipt))?.toString("utf8") ?? "";
-  const signature = (await read(names.receiptSignature))?.toString("base64") ?? "";
+  const text = (await read(`${folder}/${names.receipt}`))?.toString("utf8") ?? "";
+  const signature = (await read(`${folder}/${names.receiptSignature}`))?.toString("base64") ?? "";
   if (!signatureHolds({ record: text, signature }, hubKey)) found("receiptSignature", `${folder}/${names.receipt}`);
   let receipt: Receipt | undefined;
   try {

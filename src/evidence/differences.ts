@@ -21,6 +21,7 @@ export type DifferenceCode =
   | "segmentDiffers"
   | "receipt"
   | "receiptSignature"
+  | "segmentDamaged"
   | "takeMissing";
 
 const WORDS: Record<DifferenceCode, string> = {
@@ -43,11 +44,12 @@ const WORDS: Record<DifferenceCode, string> = {
   segmentDiffers: "đoạn ghi khác với bản ghi mà thiết bị đã ký",
   receipt: "giấy biên nhận không nói về đúng đoạn ghi này",
   receiptSignature: "chữ ký của trung tâm trên giấy biên nhận không đúng",
+  segmentDamaged: "đoạn ghi đã hỏng tại phòng; thiết bị đã ký bản ghi khoảng trống nói rõ điều này",
   takeMissing: "lượt ghi liền trước của cùng thiết bị không có trong hồ sơ này (có thể thuộc buổi tiếp khác)",
 };
 
-/** Not a fault by itself: the box's take before may belong to another session. */
-export const isNote = ({ code }: Difference): boolean => code === "takeMissing";
+/** Not a fault of the bag: the box's take before may belong to another session, and what is lost is stated. */
+export const isNote = ({ code }: Difference): boolean => code === "takeMissing" || code === "segmentDamaged";
 
 /** One line for a person. */
 export function inWords({ code, path, detail }: Difference): string {

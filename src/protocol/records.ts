@@ -88,6 +88,8 @@ export const GapRecord = z.looseObject({
   to: z.iso.datetime({ precision: 3 }),
   durationMs: z.number().nonnegative(),
   detail: z.string(),
+  /** With segmentDamaged: which one. Its record stays, its time counts as missing. */
+  segment: z.object({ take: TakeId, seq: z.number().int().nonnegative() }).optional(),
 });
 
 export const TakeEndRecord = z.looseObject({

@@ -32,6 +32,10 @@ export interface Goal {
 export interface BenchOptions {
   /** Length of one window of measurement; each bench has its own default. */
   seconds?: number | undefined;
+  /** Length of a whole run, where a bench is one long run. */
+  minutes?: number | undefined;
+  /** What a bench draws its chances from: the same seed, the same run. */
+  seed?: number | undefined;
 }
 
 export interface Bench {
@@ -54,6 +58,14 @@ export const atMost = (name: string, value: number | null, limit: number): Goal 
   value,
   limit,
   met: value !== null && value <= limit,
+});
+
+/** A goal that wants the value at or above the limit. */
+export const atLeast = (name: string, value: number | null, limit: number): Goal => ({
+  name,
+  value,
+  limit,
+  met: value !== null && value >= limit,
 });
 
 export function median(values: readonly number[]): number {

@@ -1,4 +1,5 @@
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { systemClock } from "../../src/platform/platform.ts";
 
 /**
  * The line between one room and the hub, as TCP sees it. While it is cut nothing is forwarded and nothing is closed:
@@ -8,18 +9,94 @@ export interface Cable extends AsyncDisposable {
   readonly port: number;
   cut(): void;
   mend(): void;
+  /** Changes one byte of what next goes to the target, as a bad device does whose checksums still fit. */
+  corruptNext(): void;
+  /** Joins the near end to another target: what stands is destroyed, what comes goes there. */
+  lead(target: Target): void;
 }
 
-export async function layCable(target: { host: string; port: number }): Promise<Cable> {
+export interface Target {
+  host: string;
+  port: number;
+}
+
+export interface CableOptions {
+  /** Where the near end listens; loopback unless given. */
+  host?: string;
+  /** Shared by cables that run over one line. */
+  line?: Line;
+}
+
+/** What all connections over one line share. */
+export interface Line {
+  /** Thousand bits a second, in each direction. */
+  kbps: number;
+  /** In each direction. */
+  delayMs: number;
+}
+
+/** A late timer does not cost the line its rate. */
+const CREDIT_MS = 20;
+
+/** One direction of a line: says when so many bytes have passed it. */
+class Pace {
+  private freeMs = 0;
+  private readonly line: Line;
+
+  constructor(line: Line) {
+    this.line = line;
+  }
+
+  /** @returns ms until they have left, and the moment (monotonic) when they arrive */
+  pass(bytes: number): { leftMs: number; arriveMs: number } {
+    const nowMs = systemClock.monotonicMs();
+    this.freeMs = Math.max(this.freeMs, nowMs - CREDIT_MS) + (bytes * 8) / this.line.kbps;
+    return { leftMs: Math.max(0, this.freeMs - nowMs), arriveMs: this.freeMs + this.line.delayMs };
+  }
+}
+
+const paces = new WeakMap<Line, { there: Pace; back: Pace }>();
+
+const pacesOf = (line: Line) => {
+  let both = paces.get(line);
+  if (!both) paces.set(line, (both = { there: new Pace(line), back: new Pace(line) }));
+  return both;
+};
+
+export async function layCable(target: Target, options: CableOptions = {}): Promise<Cable> {
   let isCut = false;
+  let corrupts = false;
+  let goal = target;
+  const pace = options.line && pacesOf(options.line);
   const pairs = new Set<{ near: Socket; far: Socket | undefined }>();
   const join = (pair: { near: Socket; far: Socket | undefined }) => {
-    const far = connect({ ...target, noDelay: true });
+    const far = connect({ ...goal, noDelay: true });
     pair.far = far;
     const { near } = pair;
-    const forward = (from: Socket, to: Socket) => {
-      from.on("data", (chunk) => {
-        if (!to.write(chunk)) from.pause();
+    const forward = (from: Socket, to: Socket, way: Pace | undefined) => {
+      // In their order: timers of different lengths do not keep one.
+      const underWay: { chunk: Buffer; arriveMs: number }[] = [];
+      const write = (chunk: Buffer) => {
+        if (!to.destroyed && !to.write(chunk)) from.pause();
+      };
+      const letOut = () => {
+        while (underWay[0] && underWay[0].arriveMs <= systemClock.monotonicMs() + 1) write(underWay.shift()!.chunk);
+        if (underWay[0]) setTimeout(letOut, Math.max(1, underWay[0].arriveMs - systemClock.monotonicMs()));
+        else if (from.destroyed && !isCut) to.destroySoon();
+      };
+      from.on("data", (chunk: Buffer) => {
+        if (corrupts && to === far) {
+          corrupts = false;
+          chunk[chunk.length >> 1]! ^= 0xff;
+        }
+        if (!way) return write(chunk);
+        const { leftMs, arriveMs } = way.pass(chunk.length);
+        if (underWay.push({ chunk, arriveMs }) === 1)
+          setTimeout(letOut, Math.max(1, arriveMs - systemClock.monotonicMs()));
+        from.pause();
+        setTimeout(() => {
+          if (!isCut && !to.writableNeedDrain) from.resume();
+        }, leftMs);
       });
       to.on("drain", () => {
         if (!isCut) from.resume();
@@ -27,13 +104,13 @@ export async function layCable(target: { host: string; port: number }): Promise<
       // An end that happens while the plug is out is not heard on the other side before it is back in.
       from.on("close", () => {
         if (isCut) pendingEnds.push(() => to.destroy());
-        else to.destroySoon();
+        else if (underWay.length === 0) to.destroySoon();
         pairs.delete(pair);
       });
       from.on("error", () => {});
     };
-    forward(near, far);
-    forward(far, near);
+    forward(near, far, pace?.there);
+    forward(far, near, pace?.back);
   };
   const pendingEnds: (() => void)[] = [];
   const server = createServer({ noDelay: true, pauseOnConnect: true }, (near) => {
@@ -44,7 +121,13 @@ export async function layCable(target: { host: string; port: number }): Promise<
     join(pair);
     near.resume();
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const destroyAll = () => {
+    for (const { near, far } of pairs) {
+      near.destroy();
+      far?.destroy();
+    }
+  };
+  await new Promise<void>((resolve) => server.listen(0, options.host ?? "127.0.0.1", resolve));
   return {
     port: (server.address() as AddressInfo).port,
     cut() {
@@ -67,11 +150,15 @@ export async function layCable(target: { host: string; port: number }): Promise<
         pair.far?.resume();
       }
     },
+    corruptNext() {
+      corrupts = true;
+    },
+    lead(next) {
+      goal = next;
+      destroyAll();
+    },
     async [Symbol.asyncDispose]() {
-      for (const { near, far } of pairs) {
-        near.destroy();
-        far?.destroy();
-      }
+      destroyAll();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };

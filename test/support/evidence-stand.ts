@@ -114,9 +114,9 @@ export class Take {
     this.add({ kind: "segment", seq, sizeBytes, sha256, frames, ...span, startedAt: this.box.clock() }, change);
   }
 
-  gap(cause: GapCause, durationMs: number): void {
+  gap(cause: GapCause, durationMs: number, more: object = {}): void {
     const endMs = Date.now();
-    this.add({ kind: "gap", cause, from: utc(endMs - durationMs), to: utc(endMs), durationMs, detail: "" });
+    this.add({ kind: "gap", cause, from: utc(endMs - durationMs), to: utc(endMs), durationMs, detail: "", ...more });
   }
 
   end(): void {

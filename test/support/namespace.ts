@@ -1,8 +1,10 @@
-import { runChecked } from "../../src/platform/platform.ts";
+import { once } from "node:events";
+import { join } from "node:path";
+import { runChecked, startProcess, type Child } from "../../src/platform/platform.ts";
 
 /**
- * A host of its own on this machine: a network namespace joined to ours by a veth pair. Pulling the cable is the
- * kernel's own link down: packets vanish, nobody is told. Needs root.
+ * A host of its own on this machine: a network namespace joined to ours by one line. Pulling the cable is the kernel's
+ * own link down: packets vanish, nobody is told. Needs root.
  */
 export interface Namespace extends AsyncDisposable {
   /** Put before a program's argument vector to run it there. */
@@ -13,31 +15,83 @@ export interface Namespace extends AsyncDisposable {
   mend(): Promise<void>;
 }
 
+export interface LineCondition {
+  /** In each direction. */
+  delayMs: number;
+  /** Share of packets that vanish. */
+  loss: number;
+  /** In each direction; null: as fast as the machine. */
+  kbps: number | null;
+}
+
+/** A host behind a line that can be made bad. */
+export interface ImpairedNamespace extends Namespace {
+  impair(condition: LineCondition): void;
+}
+
+export const GOOD_LINE: LineCondition = { delayMs: 0, loss: 0, kbps: null };
+
+const ip = (...args: string[]) => runChecked(["ip", ...args]);
+
 /** @param number 1…250, unique among the namespaces that exist at one time */
 export async function makeNamespace(number: number): Promise<Namespace> {
+  const { near, far, name, joinBy } = await addNamespace(number);
+  return joinBy(async () => void (await ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", name)));
+}
+
+/** The same behind two TUN devices (impair.py): many kernels come without netem. */
+export async function makeImpairedNamespace(number: number): Promise<ImpairedNamespace> {
+  const { near, far, name, joinBy } = await addNamespace(number);
+  let line: Child | undefined;
+  const namespace = await joinBy(async () => {
+    line = await startProcess(["/usr/bin/python3", join(import.meta.dirname, "impair.py"), near, far], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    const ready = once(line.stdout!, "data");
+    await Promise.race([ready, line.exited.then(() => Promise.reject(new Error("impair.py ended at once")))]);
+    await ip("link", "set", far, "netns", name);
+  });
+  return {
+    ...namespace,
+    impair: (condition) => void line!.stdin!.write(`${JSON.stringify(condition)}\n`),
+    async [Symbol.asyncDispose]() {
+      await namespace[Symbol.asyncDispose]();
+      await line!.stop(1_000);
+    },
+  };
+}
+
+async function addNamespace(number: number) {
   if (process.getuid?.() !== 0) throw new Error("network namespaces need root; run this group as root");
   const name = `diemcau${process.pid}-${number}`;
   const [near, far] = [`dcn${number}`, `dcf${number}`];
-  const ip = (...args: string[]) => runChecked(["ip", ...args]);
   await ip("netns", "add", name);
-  try {
-    await ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", name);
-    await ip("addr", "add", `10.77.${number}.1/30`, "dev", near);
-    await ip("link", "set", near, "up");
-    await ip("-n", name, "addr", "add", `10.77.${number}.2/30`, "dev", far);
-    await ip("-n", name, "link", "set", far, "up");
-    await ip("-n", name, "link", "set", "lo", "up");
-  } catch (error) {
-    await ip("netns", "del", name);
-    throw error;
-  }
-  return {
-    enter: ["ip", "netns", "exec", name],
-    hostAddress: `10.77.${number}.1`,
-    cut: async () => void (await ip("link", "set", near, "down")),
-    mend: async () => void (await ip("link", "set", near, "up")),
-    async [Symbol.asyncDispose]() {
+  /** @param lay makes the two ends, the far one in the namespace */
+  const joinBy = async (lay: () => Promise<void>): Promise<Namespace> => {
+    const [nearAddress, farAddress] = [`10.77.${number}.1`, `10.77.${number}.2`];
+    const up = async () => {
+      await ip("link", "set", near, "up");
+    };
+    try {
+      await lay();
+      await ip("addr", "add", nearAddress, "peer", farAddress, "dev", near);
+      await up();
+      await ip("-n", name, "addr", "add", farAddress, "peer", nearAddress, "dev", far);
+      await ip("-n", name, "link", "set", far, "up");
+      await ip("-n", name, "link", "set", "lo", "up");
+    } catch (error) {
       await ip("netns", "del", name);
-    },
+      throw error;
+    }
+    return {
+      enter: ["ip", "netns", "exec", name],
+      hostAddress: nearAddress,
+      cut: async () => void (await ip("link", "set", near, "down")),
+      mend: up,
+      async [Symbol.asyncDispose]() {
+        await ip("netns", "del", name);
+      },
+    };
   };
+  return { near, far, name, joinBy };
 }

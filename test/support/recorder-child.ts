@@ -18,6 +18,7 @@ export interface RecorderChildOptions {
   rtmpPort: number;
   identity: { box: BoxId; point: PointId; keyFile: string };
   session: { id: SessionId; startedAt: string } | null;
+  ended: { id: SessionId; endedAt: string }[];
   /** What is plugged in, read anew each time; this machine's own devices where it is left out. */
   devicesFile?: string;
 }
@@ -41,6 +42,7 @@ async function main(): Promise<void> {
   });
   recorder.setIdentity({ box, point, signer: createSigner(readFileSync(keyFile, "utf8")) });
   recorder.setSession(options.session, "sessionEnded");
+  recorder.setEnded(options.ended);
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));

@@ -37,8 +37,8 @@ export interface RecorderStand extends AsyncDisposable {
   readonly devicesFile: string;
   readonly dataDirectory: string;
   readonly runDirectory: string;
-  /** Starts the agent (again); `recording` is what its cached schedule says. */
-  startAgent(recording: boolean): Promise<void>;
+  /** Starts the agent (again); `recording` and the session's end are what its cached schedule says. */
+  startAgent(recording: boolean, endedAt?: string): Promise<void>;
   killAgent(): Promise<void>;
   stopAgent(): Promise<void>;
   /** Moment of the last change of session, ms since 1970. */
@@ -90,7 +90,7 @@ export async function openRecorderStand(
     devicesFile,
     dataDirectory,
     runDirectory,
-    async startAgent(recording) {
+    async startAgent(recording, endedAt) {
       const options: RecorderChildOptions = {
         dataDirectory,
         runDirectory,
@@ -102,6 +102,7 @@ export async function openRecorderStand(
         rtmpPort,
         identity: { box: "box-aaaaaaaaaaaaaaaa" as BoxId, point: "point-aaaaaaaaaaaaaaaa" as PointId, keyFile },
         session: recording ? { id: session, startedAt } : null,
+        ended: endedAt === undefined ? [] : [{ id: session, endedAt }],
         devicesFile,
       };
       const script = join(import.meta.dirname, "recorder-child.ts");

@@ -34,6 +34,8 @@ export interface HubProcess {
 export interface RoomProcess {
   readonly name: string;
   readonly process: Supervised;
+  /** Its configuration file. */
+  readonly config: string;
   readonly dataDirectory: string;
   readonly runDirectory: string;
   readonly roomUrl: string;
@@ -51,7 +53,16 @@ export interface StandOptions {
   directory: string;
   /** Where the hub's port listens; 127.0.0.1 unless rooms live in namespaces. */
   hubHost?: string;
-  rooms: { name: string; cable?: boolean; namespace?: Namespace; capture?: unknown }[];
+  rooms: {
+    name: string;
+    /** A cable for TCP, on top of the namespace's own line where there is one. */
+    cable?: boolean;
+    namespace?: Namespace;
+    capture?: unknown;
+    env?: NodeJS.ProcessEnv;
+    /** Makes the data directory before the room starts; it is a plain folder otherwise. */
+    makeData?: (dataDirectory: string) => Promise<void>;
+  }[];
   say?: (line: string) => void;
 }
 
@@ -88,8 +99,10 @@ async function startRoom(
   const dataDirectory = join(directory, "data");
   const runDirectory = join(directory, "run");
   await mkdir(dataDirectory, { recursive: true });
+  await options.makeData?.(dataDirectory);
   await mkdir(runDirectory, { recursive: true });
-  const cable = options.cable ? await layCable({ host: "127.0.0.1", port: hubPort }) : undefined;
+  const host = options.namespace?.hostAddress ?? "127.0.0.1";
+  const cable = options.cable ? await layCable({ host: "127.0.0.1", port: hubPort }, { host }) : undefined;
   const roomPort = await freePort();
   const config = join(directory, "box.json");
   await writeFile(
@@ -97,7 +110,7 @@ async function startRoom(
     JSON.stringify({
       dataDirectory,
       runDirectory,
-      hub: { host: options.namespace?.hostAddress ?? "127.0.0.1", port: cable?.port ?? hubPort },
+      hub: { host, port: cable?.port ?? hubPort },
       capture: options.capture ?? { source: { kind: "virtual", label: options.name } },
       room: { port: roomPort },
     }),
@@ -111,11 +124,12 @@ async function startRoom(
       "--config",
       config,
     ],
-    { logFile },
+    { logFile, ...(options.env && { env: { ...globalThis.process.env, ...options.env } }) },
   );
   return {
     name: options.name,
     process,
+    config,
     dataDirectory,
     runDirectory,
     roomUrl: `http://127.0.0.1:${roomPort}`,

@@ -2,8 +2,15 @@ import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { createLog, randomId, sha256Hex, systemClock } from "../../src/platform/platform.ts";
-import { makeId, segmentPath, type RoomPairing, type SessionId, type TakeId } from "../../src/protocol/protocol.ts";
+import { createLog, randomId, sha256File, sha256Hex, systemClock } from "../../src/platform/platform.ts";
+import {
+  makeId,
+  segmentPath,
+  type RoomPairing,
+  type SegmentName,
+  type SessionId,
+  type TakeId,
+} from "../../src/protocol/protocol.ts";
 import { createSigner } from "../../src/evidence/evidence.ts";
 import { pair, type BoxIdentity } from "../../src/edge/identity/identity.ts";
 import { openEdgeState, type EdgeState } from "../../src/edge/state.ts";
@@ -30,7 +37,7 @@ export interface UplinkBox extends AsyncDisposable {
 export class FakeRecorder implements Recordings {
   readonly made: Take[] = [];
   private readonly ended = new Set<TakeId>();
-  private readonly closed: { name: ReturnType<Recordings["segments"]>[number]["name"]; sizeBytes: number }[] = [];
+  private closed: { name: ReturnType<Recordings["segments"]>[number]["name"]; sizeBytes: number }[] = [];
   private listeners: ((take: TakeId) => void)[] = [];
   private readonly directory: string;
 
@@ -82,6 +89,13 @@ export class FakeRecorder implements Recordings {
 
   segments() {
     return this.closed;
+  }
+
+  async examine({ take, seq }: SegmentName): Promise<"whole" | "damaged"> {
+    const { material } = this.made.find((made) => made.take === take)!.segments[seq]!;
+    if ((await sha256File(material.path)).sha256 === material.sha256) return "whole";
+    this.closed = this.closed.filter(({ name }) => name.take !== take || name.seq !== seq);
+    return "damaged";
   }
 
   onRecord(listener: (take: TakeId) => void): void {

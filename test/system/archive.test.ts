@@ -228,6 +228,36 @@ describe("what a box sends is not believed", () => {
     expect(await filesBelow(stand.directories.quarantine)).toHaveLength(2);
   });
 
+  test("a segment that its box has signed as lost is waited for no longer, and the bag says so (never-again 4, 10)", async () => {
+    await using stand = await openEvidenceStand();
+    stand.start();
+    const [box] = stand.boxes;
+    const take = await recorded(stand, material.slice(0, 2));
+    await box!.upload(take.segments[0]!.name, material[0]!.path);
+    await mkdir(dirname(box!.inboxPath(take.segments[1]!.name)), { recursive: true });
+    await writeFile(box!.inboxPath(take.segments[1]!.name), await tampered(material[1]!.path));
+    stand.archive.inboxChanged(box!.id);
+    await until("it is refused", async () => (await copiesOf(stand)).refused === 1);
+    await stand.endSession();
+
+    const statement = new Take(box!, stand.session);
+    statement.gap("segmentDamaged", 1_000, { segment: { take: take.take, seq: 1 } });
+    statement.end();
+    await stand.archive.records.accept(box!.id, statement.message());
+    expect(await copiesOf(stand)).toMatchObject({ recorded: 2, hub: 1, refused: 0, hubComplete: true });
+    await bagFinished(stand);
+    const report = await verifyBag(bagOf(stand));
+    expect(report).toMatchObject({ whole: true, segments: 2, gaps: 1 });
+    expect(report.differences.map(({ code }) => code)).toEqual(["segmentDamaged"]);
+
+    // A whole copy that turns up after all is taken.
+    await box!.upload(take.segments[1]!.name, material[1]!.path);
+    stand.archive.inboxChanged(box!.id);
+    await verified(stand, 2);
+    await bagFinished(stand);
+    expect(await verifyBag(bagOf(stand))).toMatchObject({ whole: true, differences: [] });
+  });
+
   test("a link in the inbox is never followed, and strays are left where they are", async () => {
     await using stand = await openEvidenceStand();
     const box = stand.boxes[0]!;

@@ -4,7 +4,7 @@ import { createServer, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { completeLines, runChecked, runProcess } from "../../src/platform/platform.ts";
+import { completeLines, isoUtc, runChecked, runProcess, systemClock } from "../../src/platform/platform.ts";
 import { segmentPath, SignedRecord, type EvidenceRecord } from "../../src/protocol/protocol.ts";
 import { openRecorderStand, type RecorderStand } from "../support/recorder-stand.ts";
 import { until } from "../support/until.ts";
@@ -138,6 +138,28 @@ test("a take whose agent and encoder were both killed is closed by the next agen
   expect(pick(recovered!, "takeEnd").frames).toBeGreaterThanOrEqual(49);
   expect(pick(next!, "gap").cause).toBe("agentDied");
   expect(pick(next!, "takeEnd").reason).toBe("agentStopped");
+});
+
+test("a box that was down when its session ended states the rest of it, once (never-again 10)", async () => {
+  await using stand = await openRecorderStand();
+  await stand.startAgent(true);
+  await stand.recordedFrames(40);
+  await stand.killAgent();
+  process.kill(stand.encoderPid(), "SIGKILL");
+  const endedAt = isoUtc(systemClock.wallMs() + 5_000);
+  await stand.startAgent(false, endedAt);
+  await ended(stand, 2);
+  await stand.stopAgent();
+  await stand.startAgent(false, endedAt);
+  await until("preview", async () => (await stand.view()).facts.encoder.state === "preview");
+  const [recovered, stated, ...more] = await stand.chain();
+  expect(more).toEqual([]);
+  const last = pick(recovered!, "segment");
+  const gap = pick(stated!, "gap");
+  expect(kinds(stated!)).toEqual(["takeStart", "gap", "takeEnd"]);
+  expect(gap).toMatchObject({ cause: "agentDied", to: endedAt });
+  const recordedToMs = Date.parse(last.startedAt.utc) + last.streamEndMs - last.streamStartMs;
+  expect(Math.abs(Date.parse(gap.from) - recordedToMs)).toBeLessThanOrEqual(1);
 });
 
 test("a pause ends the take and the next one begins with a gap of the pause's length", async () => {

@@ -10,6 +10,7 @@ import { GENESIS, PARTIAL_DIRECTORY, type PairingAnswer, type RoomPairing } from
 import { loadIdentity, pair, type BoxIdentity, type PairingHub } from "../../src/edge/identity/identity.ts";
 import { createHubPairing } from "../../src/edge/uplink/uplink.ts";
 import { layCable, type Cable } from "../support/cable.ts";
+import { flipByte } from "../support/flip-byte.ts";
 import { newSessionId, pairBox, startUplinkBox, type UplinkBox } from "../support/uplink-box.ts";
 import { startUplinkHub, type UplinkHub } from "../support/uplink-hub.ts";
 import { until } from "../support/until.ts";
@@ -375,5 +376,32 @@ describe("sync", () => {
     hub.say(identity.box, { type: "resend", session, take: take.take, seq: 0, reason: "test" });
     await until("it is sent again", () => events("sync.sent").length > before);
     expect(events("sync.resendAsked")).toMatchObject([{ take: take.take, seq: 0, reason: "test" }]);
+  });
+
+  test("a segment spoilt on the box's disk is refused, found out, and sent no more (never-again 4, 9)", async () => {
+    const { identity, session } = await inSession();
+    cable.cut();
+    await until("the line is down", () => !box.uplink.connected());
+    const take = box.recordings.begin(identity, session);
+    await box.recordings.segment(take, 50_000);
+    await flipByte(take.segments[0]!.material.path);
+    cable.mend();
+    await until("the box knows", () => events("sync.damaged").length > 0, { withinMs: 20_000 });
+    expect(events("sync.damaged")).toMatchObject([{ take: take.take, seq: 0 }]);
+    expect(hub.logged.find(({ event }) => event === "archive.refused")).toMatchObject({ reason: "hashDiffers" });
+    expect(box.uplink.unsynced().segments).toBe(0);
+    expect(box.state.ledger(take.take)?.upTo ?? 0).toBe(0);
+  });
+
+  test("bytes changed on the way cut the connection, and come again whole (never-again 9)", async () => {
+    const { identity, session } = await inSession();
+    const take = box.recordings.begin(identity, session);
+    cable.corruptNext();
+    await box.recordings.segment(take, 2_000_000);
+    await synced(30_000);
+    const { sha256 } = take.segments[0]!.material;
+    const row = await hub.db.selectFrom("segment").select(["sha256", "hubState", "refusals"]).executeTakeFirstOrThrow();
+    expect(row).toEqual({ sha256, hubState: "verified", refusals: 0 });
+    expect([...events("control.failed"), ...events("sync.failed")].length).toBeGreaterThan(0);
   });
 });

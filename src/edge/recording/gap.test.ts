@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { elapsedMs, gapBefore, type Moment } from "./gap.ts";
+import { elapsedMs, gapBefore, gapToEnd, type EndOfTake, type Moment } from "./gap.ts";
 
 const moment = (utcMs: number, monotonicMs: number, bootId = "boot-1"): Moment => ({ utcMs, monotonicMs, bootId });
 
@@ -44,5 +44,38 @@ describe("gaps", () => {
     const known = { cause: "deviceLost" as const, detail: "unplugged: C920" };
     const former = { end: moment(0, 0), reason: "encoderDied" as const, known };
     expect(gapBefore(moment(700, 700), former, 0)).toMatchObject(known);
+  });
+});
+
+const BOOT = "boot-1";
+const former = (reason: EndOfTake["reason"], utcMs = 10_000): EndOfTake => ({
+  end: { utcMs, monotonicMs: 5_000, bootId: BOOT },
+  reason,
+  known: undefined,
+});
+
+describe("the gap from a session's last take to its end (never-again 10)", () => {
+  it("a session that ended in a pause was paused to its end", () => {
+    expect(gapToEnd(former("paused"), 25_000, BOOT)).toMatchObject({
+      cause: "paused",
+      fromUtcMs: 10_000,
+      toUtcMs: 25_000,
+      durationMs: 15_000,
+    });
+  });
+
+  it("a box that was killed, and one that was started again, say so", () => {
+    expect(gapToEnd(former("recovered"), 25_000, BOOT)?.cause).toBe("agentDied");
+    expect(gapToEnd(former("recovered"), 25_000, "boot-2")?.cause).toBe("powerLost");
+  });
+
+  it("what the recorder knew of the end goes before the reason", () => {
+    const known = { cause: "deviceLost", detail: "unplugged: camera" } as const;
+    expect(gapToEnd({ ...former("encoderDied"), known }, 25_000, BOOT)).toMatchObject(known);
+  });
+
+  it("a recording that reached the end, or was ended by it, misses nothing", () => {
+    expect(gapToEnd(former("encoderDied"), 9_000, BOOT)).toBeUndefined();
+    expect(gapToEnd(former("sessionEnded"), 25_000, BOOT)).toBeUndefined();
   });
 });

@@ -47,6 +47,22 @@ export function gapBefore(first: Moment, former: EndOfTake | undefined, sessionS
   return { cause, fromUtcMs: first.utcMs - durationMs, toUtcMs: first.utcMs, durationMs, detail };
 }
 
+/** Box and hub do not agree on a moment more closely than this. */
+const AGREEMENT_MS = 100;
+
+/**
+ * What is missing between the end of a session's last take and the end of the session: it ended in a pause, or while
+ * the box was down. Undefined where the recording reached the end; one that was ended for no other reason did, whatever
+ * the clocks say.
+ * @param bootId of now
+ */
+export function gapToEnd(former: EndOfTake, sessionEndedUtcMs: number, bootId: string): Gap | undefined {
+  const durationMs = sessionEndedUtcMs - former.end.utcMs;
+  if (former.reason === "sessionEnded" || durationMs <= AGREEMENT_MS) return undefined;
+  const { cause, detail } = former.known ?? causeAfter(former.reason, former.end.bootId === bootId);
+  return { cause, fromUtcMs: former.end.utcMs, toUtcMs: sessionEndedUtcMs, durationMs, detail };
+}
+
 function causeAfter(reason: TakeEndRecord["reason"], sameBoot: boolean): { cause: GapCause; detail: string } {
   switch (reason) {
     case "paused":
@@ -63,5 +79,5 @@ function causeAfter(reason: TakeEndRecord["reason"], sameBoot: boolean): { cause
         : { cause: "powerLost", detail: "the box was started again" };
     case "sessionEnded":
   }
-  return { cause: "unknown", detail: "the session had ended and began again" };
+  return { cause: "unknown", detail: "the recording was ended, and the session went on" };
 }

@@ -7,6 +7,7 @@ import {
   makeDirectory,
   randomId,
   runForever,
+  sha256File,
   syncFile,
   type Clock,
   type Log,
@@ -32,11 +33,11 @@ import {
   type EncoderRun,
   type RunTrouble,
 } from "../capture/capture.ts";
-import { gapBefore } from "./gap.ts";
+import { gapBefore, gapToEnd, type Gap } from "./gap.ts";
 import { Growth } from "./growth.ts";
 import { nextStep, type Wish } from "./next-step.ts";
 import { parseSegmentList, type ListedSegment } from "./segment-list.ts";
-import { momentOf, readClocks, Take, type Readings, type Signing } from "./take.ts";
+import { momentOf, readClocks, Take, type DamagedSegment, type Readings, type Signing } from "./take.ts";
 import { Takes } from "./takes.ts";
 
 export interface RecorderOptions extends Readings {
@@ -69,6 +70,13 @@ export interface Recorder {
   setIdentity(identity: RecorderIdentity | null): void;
   /** What to record; `why` is the reason that goes into the record of a take that ends by this. Idempotent. */
   setSession(session: { id: SessionId; startedAt: string } | null, why: "sessionEnded" | "paused"): void;
+  /** Sessions that have ended: what this box's recordings of them do not reach is stated. */
+  setEnded(sessions: readonly { id: SessionId; endedAt: string }[]): void;
+  /**
+   * Reads a closed segment again. One that is not what was recorded is stated as damaged, and is no longer among the
+   * segments from then on.
+   */
+  examine(name: SegmentName): Promise<"whole" | "damaged">;
   /** Called after each record that has reached the disk. */
   onRecord(listener: (take: TakeId) => void): void;
   takes(): { session: SessionId; take: TakeId; records: number; ended: boolean }[];
@@ -142,6 +150,9 @@ class BoxRecorder implements Recorder {
   private closing: Closing[] = [];
   /** Of a take that could not be created (a full disk): tried again by this name, so that folders do not pile up. */
   private unused: TakeId | undefined;
+  private ended: readonly { id: SessionId; endedAt: string }[] = [];
+  /** Found damaged, and not yet stated. */
+  private damaged: { name: SegmentName; sha256: string }[] = [];
   private failures = 0;
   private betterLookMs = 0;
 
@@ -165,6 +176,10 @@ class BoxRecorder implements Recorder {
     this.rewish();
   }
 
+  setEnded(sessions: readonly { id: SessionId; endedAt: string }[]): void {
+    this.ended = sessions;
+  }
+
   onRecord(listener: (take: TakeId) => void): void {
     this.listeners.push(listener);
   }
@@ -183,12 +198,16 @@ class BoxRecorder implements Recorder {
   }
 
   segments() {
+    const isDamaged = (take: TakeId, seq: number) =>
+      this.damaged.some(({ name }) => name.take === take && name.seq === seq) || this.stored.isDamaged(take, seq);
     return this.stored.recorded().flatMap((take) =>
-      take.segments.map(({ seq, sizeBytes }) => ({
-        name: { session: take.intent.session, take: take.id, seq },
-        sizeBytes,
-        path: take.path(seq),
-      })),
+      take.segments
+        .filter(({ seq }) => !isDamaged(take.id, seq))
+        .map(({ seq, sizeBytes }) => ({
+          name: { session: take.intent.session, take: take.id, seq },
+          sizeBytes,
+          path: take.path(seq),
+        })),
     );
   }
 
@@ -206,6 +225,26 @@ class BoxRecorder implements Recorder {
     if (!take) return null;
     const seq = take.segments.length;
     return { name: { session: take.intent.session, take: take.id, seq }, path: take.path(seq) };
+  }
+
+  async examine(name: SegmentName): Promise<"whole" | "damaged"> {
+    const take = this.stored.get(name.take);
+    const recorded = take?.segments[name.seq];
+    if (!take || !recorded) return "whole";
+    if (this.stored.isDamaged(name.take, name.seq)) return "damaged";
+    const now = await sha256File(take.path(name.seq)).catch((error: NodeJS.ErrnoException) => {
+      // Evicted, or on a disk that will be back.
+      this.options.log.warn("recording.unreadable", { take: name.take, seq: name.seq, cause: causeOf(error) });
+    });
+    if (!now) return "whole";
+    const { sha256 } = now;
+    if (sha256 === recorded.sha256) return "whole";
+    if (!this.damaged.some((other) => other.name.take === name.take && other.name.seq === name.seq)) {
+      this.options.log.error("recording.segmentDamaged", { take: name.take, seq: name.seq, sha256 });
+      this.damaged.push({ name, sha256 });
+    }
+    this.wake.resolve();
+    return "damaged";
   }
 
   ownPicture(): string {
@@ -431,6 +470,70 @@ class BoxRecorder implements Recorder {
       await this.close(closing);
       this.closing = this.closing.filter((other) => other !== closing);
     }
+    // The chain is the running take's once that has begun.
+    const running = active?.take && active.take.records > 0 ? active.take : undefined;
+    if (!running) await this.stateEnds(identity);
+    await this.stateDamage(identity, running);
+  }
+
+  /** @param running the take that the chain is at; damage of another session waits for its end */
+  private async stateDamage({ box }: RecorderIdentity, running: Take | undefined): Promise<void> {
+    for (const found of [...this.damaged]) {
+      const { name, sha256 } = found;
+      const take = this.stored.get(name.take);
+      const segment = take?.segments[name.seq];
+      if (!take || !segment || take.intent.box !== box) continue;
+      if (running && running.intent.session !== name.session) continue;
+      const fromUtcMs = Date.parse(segment.startedAt.utc);
+      const durationMs = segment.streamEndMs - segment.streamStartMs;
+      const gap: Gap = {
+        ...{ cause: "segmentDamaged", fromUtcMs, toUtcMs: fromUtcMs + durationMs, durationMs },
+        detail: `the file's SHA-256 is now ${sha256}`,
+      };
+      const { take: id, seq } = name;
+      if (!running) await this.stateAlone(take, gap, { take: id, seq });
+      else {
+        const signing = this.signing(running);
+        if (!signing) return;
+        await running.state(gap, signing, { take: id, seq });
+      }
+      this.damaged = this.damaged.filter((other) => other !== found);
+    }
+  }
+
+  /** Makes a take without media that states a gap of a session whose recordings have all ended. */
+  private async stateAlone(of: Take, gap: Gap, segment?: DamagedSegment): Promise<void> {
+    const { box, point, session, sessionStartedAt } = of.intent;
+    const { agentVersion } = this.options;
+    const take = await Take.create(this.recordings, {
+      ...{ v: 1, box, point, session, take: makeId("take", randomId()), agentVersion, sessionStartedAt },
+      ...{ source: "", video: null, audio: null },
+      plannedAt: readClocks(this.options),
+    });
+    this.stored.add(take);
+    const signing = this.signing(take);
+    if (!signing) return;
+    await take.start(undefined, undefined, this.stored.lastHash(box), signing);
+    await take.state(gap, signing, segment);
+    await take.finish("sessionEnded", { framesCaptured: null, framesEncoded: null }, signing);
+  }
+
+  /** States what the recordings of ended sessions do not reach: nothing will be recorded there any more. */
+  private async stateEnds({ box }: RecorderIdentity): Promise<void> {
+    const { options, stored, ended } = this;
+    for (const { id, endedAt } of ended) {
+      const endedUtcMs = Date.parse(endedAt);
+      const last = stored.ofSession(id).at(-1);
+      if (last?.intent.box !== box || stored.endStated(id, endedUtcMs)) continue;
+      const former = last.end();
+      if (!former) return;
+      const gap = gapToEnd(former, endedUtcMs, options.clock.bootId);
+      if (!gap) continue;
+      await this.stateAlone(last, gap);
+      options.log.warn("recording.endMissing", { session: id, cause: gap.cause, gapMs: gap.durationMs });
+    }
+    // Another schedule may have come meanwhile.
+    if (this.ended === ended) this.ended = [];
   }
 
   private async close({ take, reason, first, counts }: Closing): Promise<void> {

@@ -41,8 +41,9 @@ export const TakeIntent = z.object({
   take: TakeId,
   agentVersion: z.string(),
   source: z.string(),
-  video: z.object({ codec: z.string(), width: z.number(), height: z.number(), frameRate: z.number() }),
-  audio: z.object({ codec: z.string(), sampleRate: z.number(), channels: z.number() }),
+  /** Null in both: a take without an encoder, made to state a gap that no recording follows. */
+  video: z.object({ codec: z.string(), width: z.number(), height: z.number(), frameRate: z.number() }).nullable(),
+  audio: z.object({ codec: z.string(), sampleRate: z.number(), channels: z.number() }).nullable(),
   sessionStartedAt: z.iso.datetime(),
   plannedAt: ClockReading,
 });
@@ -56,6 +57,11 @@ export interface ClosedSegment {
   streamEndMs: number;
   frames: number;
   startedAt: ClockReading;
+}
+
+export interface DamagedSegment {
+  take: TakeId;
+  seq: number;
 }
 
 const INTENT = "take.json";
@@ -109,6 +115,10 @@ export class Take {
   hash: string | undefined;
   firstFrameAt: ClockReading | undefined;
   endReason: TakeEndRecord["reason"] | undefined;
+  /** Latest end of a gap that it states. */
+  statedToUtcMs = -Infinity;
+  /** Segments of any take that its gaps call damaged. */
+  readonly statedDamaged: DamagedSegment[] = [];
   /** What the recorder knew of the end beyond its reason; lost with the agent. */
   known: { cause: GapCause; detail: string } | undefined;
   /** Opened for the first record that this life of the agent adds. */
@@ -151,6 +161,11 @@ export class Take {
     return take;
   }
 
+  /** Whether an encoder ran for it; otherwise it only states a gap. */
+  get hasMedia(): boolean {
+    return this.intent.video !== null;
+  }
+
   get id(): TakeId {
     return this.intent.take;
   }
@@ -179,9 +194,12 @@ export class Take {
     return { end: momentOf(reading ?? this.intent.plannedAt), reason: this.endReason, known: this.known };
   }
 
-  /** @param prev hash of the box's last record, undefined for its first ever */
+  /**
+   * @param firstFrameAt undefined for a take without media
+   * @param prev hash of the box's last record, undefined for its first ever
+   */
   async start(
-    firstFrameAt: ClockReading,
+    firstFrameAt: ClockReading | undefined,
     gap: Gap | undefined,
     prev: string | undefined,
     signing: Signing,
@@ -192,12 +210,14 @@ export class Take {
       signing,
       prev ?? GENESIS,
     );
-    if (!gap) return;
-    const { cause, durationMs, detail, fromUtcMs, toUtcMs } = gap;
-    await this.append(
-      { kind: "gap", cause, from: isoUtc(fromUtcMs), to: isoUtc(toUtcMs), durationMs: rounded(durationMs), detail },
-      signing,
-    );
+    if (gap) await this.state(gap, signing);
+  }
+
+  /** @param segment the damaged one, of whichever take, where that is what the gap is about */
+  async state(gap: Gap, signing: Signing, segment?: DamagedSegment): Promise<void> {
+    const { cause, detail, fromUtcMs, toUtcMs } = gap;
+    const [from, to, durationMs] = [isoUtc(fromUtcMs), isoUtc(toUtcMs), rounded(gap.durationMs)];
+    await this.append({ kind: "gap", cause, from, to, durationMs, detail, segment }, signing);
   }
 
   /**
@@ -217,7 +237,7 @@ export class Take {
     const count = counter.count();
     if (!listed && count.videoFrames === 0 && count.audioPackets === 0) return false;
     const near = this.streamEndMs;
-    const frameMs = 1_000 / this.intent.video.frameRate;
+    const frameMs = 1_000 / this.intent.video!.frameRate;
     const { firstVideoMs, lastVideoMs } = count;
     const streamStartMs = rounded(firstVideoMs === undefined ? near : unwrapMs(firstVideoMs, near));
     const lengthMs =
@@ -302,6 +322,10 @@ export class Take {
     if (record.kind === "segment") {
       const { seq, sizeBytes, sha256, streamStartMs, streamEndMs, frames, startedAt } = record;
       this.segments.push({ seq, sizeBytes, sha256, streamStartMs, streamEndMs, frames, startedAt });
+    }
+    if (record.kind === "gap") {
+      if (record.segment) this.statedDamaged.push(record.segment);
+      else this.statedToUtcMs = Math.max(this.statedToUtcMs, Date.parse(record.to));
     }
     if (record.kind === "takeEnd") this.endReason = record.reason;
   }

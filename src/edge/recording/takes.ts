@@ -77,9 +77,25 @@ export class Takes {
     return this.recorded().findLast((take) => take.intent.box === box)?.hash;
   }
 
-  /** The session's takes so far, oldest first. */
+  /** The session's recordings so far, oldest first. */
   ofSession(session: SessionId): Take[] {
-    return this.recorded().filter((take) => take.intent.session === session);
+    return this.recorded().filter((take) => take.intent.session === session && take.hasMedia);
+  }
+
+  /** Whether a signed gap says that the segment cannot be read any more. */
+  isDamaged(take: TakeId, seq: number): boolean {
+    return this.takes.some(({ statedDamaged }) => statedDamaged.some((d) => d.take === take && d.seq === seq));
+  }
+
+  /** Whether a take without media already states the session's gap up to its end. */
+  endStated(session: SessionId, endedUtcMs: number): boolean {
+    return this.takes.some(
+      (take) =>
+        !take.hasMedia &&
+        take.intent.session === session &&
+        take.endReason !== undefined &&
+        take.statedToUtcMs >= endedUtcMs,
+    );
   }
 
   async records(id: TakeId, fromN: number, limit: number): Promise<SignedRecord[]> {

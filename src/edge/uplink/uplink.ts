@@ -43,8 +43,10 @@ export interface UplinkIdentity extends Credentials {
 export interface Recordings {
   takes(): { session: SessionId; take: TakeId; records: number; ended: boolean }[];
   records(take: TakeId, fromN: number, limit: number): Promise<SignedRecord[]>;
-  /** Closed ones, oldest first. */
+  /** Closed ones that can be read, oldest first. */
   segments(): { name: SegmentName; sizeBytes: number }[];
+  /** Whether a segment is still what was recorded; otherwise it is stated so and not to be sent again. */
+  examine(name: SegmentName): Promise<"whole" | "damaged">;
   onRecord(listener: (take: TakeId) => void): void;
 }
 
@@ -332,7 +334,10 @@ class LiveUplink implements Uplink {
           return;
         }
         await state.updateLedger((ledgerOf, set) => set(take, removeReceipt(ledgerOf(take), seq)));
-        this.sync.resend({ session, take, seq });
+        // What was spoilt here would only be refused again.
+        if ((await this.recordings?.examine({ session, take, seq })) === "damaged")
+          log.error("sync.damaged", { take, seq });
+        else this.sync.resend({ session, take, seq });
         onChange();
       }
     }

@@ -18,7 +18,7 @@ export interface BagTake {
   point: PointId;
   /** In the order of the chain. */
   records: { n: number; kind: string; record: string; signature: string; countersignature: string }[];
-  /** In the order of recording, all verified. */
+  /** The verified ones in the order of recording; a segment with a record only is stated as damaged. */
   segments: { seq: number; n: number; sha256: string; sizeBytes: number; receipt: SignedRecord }[];
 }
 
@@ -62,19 +62,19 @@ export function takeContents(take: BagTake, chainSignature: Buffer): { small: Ba
     { path: `${folder}/${BAG.chainSignature}`, data: chainSignature },
   ];
   const media: ManifestLine[] = [];
-  const recordOf = new Map(take.records.map((record) => [record.n, record]));
+  let seqs = 0;
   for (const { kind, n, record, signature } of take.records) {
-    if (kind === "segment") continue;
-    const name = `${folder}/${archiveRecordFile(n)}`;
-    small.push({ path: name, data: record }, { path: `${name}.sig`, data: fromBase64(signature) });
-  }
-  for (const { seq, n, sha256, sizeBytes, receipt } of take.segments) {
-    const names = archiveSegmentFiles(seq);
-    const { record, signature } = recordOf.get(n)!;
-    media.push({ path: `${folder}/${names.media}`, sha256, sizeBytes });
+    const own = archiveRecordFile(n);
+    const names = kind === "segment" ? archiveSegmentFiles(seqs++) : { record: own, recordSignature: `${own}.sig` };
     small.push(
       { path: `${folder}/${names.record}`, data: record },
       { path: `${folder}/${names.recordSignature}`, data: fromBase64(signature) },
+    );
+  }
+  for (const { seq, sha256, sizeBytes, receipt } of take.segments) {
+    const names = archiveSegmentFiles(seq);
+    media.push({ path: `${folder}/${names.media}`, sha256, sizeBytes });
+    small.push(
       { path: `${folder}/${names.receipt}`, data: receipt.record },
       { path: `${folder}/${names.receiptSignature}`, data: fromBase64(receipt.signature) },
     );

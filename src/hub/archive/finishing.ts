@@ -41,7 +41,8 @@ export interface FinishingOptions {
  * payload is only ever added, and the tag files, which state what there is, are written anew.
  *
  * INVARIANTS
- * - A bag is finished only while every take that the hub knows has ended and every segment is verified.
+ * - A bag is finished only while every take that the hub knows has ended and every segment is verified, or stated by
+ *   its box as damaged.
  * - A reader always finds a whole old or a whole new tag file; the signed tag manifest comes last, and until it
  *   fits, the bag says of itself that it is not whole.
  */
@@ -66,6 +67,7 @@ export function createFinishing(options: FinishingOptions): Finishing {
       .selectFrom("segment")
       .select(["seq", "n", "sha256", "sizeBytes", "hubReceipt", "hubReceiptSignature"])
       .where("takeId", "=", row.id)
+      .where("hubState", "=", "verified")
       .orderBy("seq")
       .execute();
     return {
@@ -179,12 +181,12 @@ export function createFinishing(options: FinishingOptions): Finishing {
         .executeTakeFirstOrThrow();
       const rows = await db
         .selectFrom("take")
-        .select(["id", "boxId", "pointId", "ended", "nextSeq", "hubSegments"])
+        .select(["id", "boxId", "pointId", "ended", "nextSeq", "hubSegments", "damagedSegments"])
         .where("sessionId", "=", session)
         .orderBy("startedAt")
         .orderBy("id")
         .execute();
-      if (rows.some(({ ended, nextSeq, hubSegments }) => ended === 0 || hubSegments < nextSeq)) return false;
+      if (rows.some((take) => take.ended === 0 || take.hubSegments + take.damagedSegments < take.nextSeq)) return false;
 
       const bag = join(directories.archive, session);
       const payload: ManifestLine[] = [];

@@ -65,7 +65,7 @@ interface SegmentRow extends Content {
   point: PointId;
   take: TakeId;
   seq: number;
-  state: "waiting" | "verified";
+  state: "waiting" | "verified" | "damaged";
 }
 
 /** An empty folder of an inbox is left alone for this long: an rsync may be about to write into it. */
@@ -181,7 +181,9 @@ export function createIntake(options: IntakeOptions): Intake {
         .updateTable("take")
         .set((eb) => ({
           hubSegments: eb("hubSegments", "+", 1),
-          refusedSegments: eb("refusedSegments", "-", before.refusals > 0 ? 1 : 0),
+          refusedSegments: eb("refusedSegments", "-", before.hubState === "waiting" && before.refusals > 0 ? 1 : 0),
+          // A whole copy has turned up after all.
+          damagedSegments: eb("damagedSegments", "-", before.hubState === "damaged" ? 1 : 0),
         }))
         .where("id", "=", row.take)
         .execute();

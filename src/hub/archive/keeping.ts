@@ -191,6 +191,7 @@ export function createKeeping(options: KeepingOptions): RecordsPort {
             })),
           )
           .execute();
+      for (const { segment } of gaps) if (segment) await noteDamaged(trx, box, segment);
       await trx
         .insertInto("bag")
         .values({ sessionId: session, additions: 1, viewing: 0 })
@@ -198,6 +199,33 @@ export function createKeeping(options: KeepingOptions): RecordsPort {
         .execute();
     });
     options.onAccepted({ box, session, records });
+  };
+
+  /** The box has lost a segment: nothing waits for it any longer. One that is verified here stays verified. */
+  const noteDamaged = async (
+    trx: HubDatabase,
+    box: BoxId,
+    { take, seq }: { take: TakeId; seq: number },
+  ): Promise<void> => {
+    const row = await trx
+      .updateTable("segment")
+      .set({ hubState: "damaged" })
+      .where("takeId", "=", take)
+      .where("seq", "=", seq)
+      .where("boxId", "=", box)
+      .where("hubState", "=", "waiting")
+      .returning("refusals")
+      .executeTakeFirst();
+    if (!row) return;
+    log.error("archive.segmentDamaged", { box, take, seq });
+    await trx
+      .updateTable("take")
+      .set((eb) => ({
+        damagedSegments: eb("damagedSegments", "+", 1),
+        refusedSegments: eb("refusedSegments", "-", row.refusals > 0 ? 1 : 0),
+      }))
+      .where("id", "=", take)
+      .execute();
   };
 
   /** A second version of held evidence is a crime or a broken disk; once per record, so that a loop fills nothing. */

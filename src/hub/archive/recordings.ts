@@ -31,6 +31,7 @@ interface TakeTotals {
   hubSegments: number;
   provinceSegments: number;
   refusedSegments: number;
+  damagedSegments: number;
   gaps: number;
   durationMs: number;
 }
@@ -44,6 +45,7 @@ const TOTALS = [
   "hubSegments",
   "provinceSegments",
   "refusedSegments",
+  "damagedSegments",
   "gaps",
   "durationMs",
 ] as const;
@@ -57,6 +59,8 @@ export function copiesOf(takes: readonly TakeTotals[], rooms: readonly PointId[]
   const recorded = sum(takes, "nextSeq");
   const hub = sum(takes, "hubSegments");
   const province = sum(takes, "provinceSegments");
+  /** What is lost and stated as lost cannot be waited for. */
+  const damaged = sum(takes, "damagedSegments");
   const closed =
     sessionEnded &&
     takes.every(({ ended }) => ended === 1) &&
@@ -67,8 +71,8 @@ export function copiesOf(takes: readonly TakeTotals[], rooms: readonly PointId[]
     hub,
     province,
     refused: sum(takes, "refusedSegments"),
-    hubComplete: closed && hub === recorded,
-    provinceComplete: closed && hub === recorded && province === recorded,
+    hubComplete: closed && hub + damaged === recorded,
+    provinceComplete: closed && hub + damaged === recorded && province === hub,
   };
 }
 
@@ -171,7 +175,7 @@ export function createRecordings({ db, archive }: { db: HubDatabase; archive: st
           sha256: row.sha256,
           frames: row.frames,
           playlistMs: offsets.get(`${row.takeId}/${row.seq}`) ?? null,
-          hub: row.hubState === "verified" ? "verified" : waiting,
+          hub: row.hubState === "waiting" ? waiting : row.hubState,
           province: row.provinceState,
         };
       }),

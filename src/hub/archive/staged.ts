@@ -29,7 +29,7 @@ export interface Content {
 
 export interface StagedFacts {
   /** What the box's signed record says; "foreign" where the segment is another box's or another session's. */
-  record: (Content & { state: "waiting" | "verified" }) | "none" | "foreign";
+  record: (Content & { state: "waiting" | "verified" | "damaged" }) | "none" | "foreign";
   /** The staged file; undefined if it is no regular file. */
   staged: Content | undefined;
   /** What lies at the segment's place in the archive. */

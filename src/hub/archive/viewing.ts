@@ -49,6 +49,8 @@ export function createViewing(options: {
       .innerJoin("take", "take.id", "segment.takeId")
       .select(["segment.takeId", "segment.pointId", "segment.seq"])
       .where("segment.sessionId", "=", session)
+      // All of a finished bag but what its box has lost.
+      .where("segment.hubState", "=", "verified")
       .orderBy("take.startedAt")
       .orderBy("segment.takeId")
       .orderBy("segment.seq")

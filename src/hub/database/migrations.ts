@@ -190,4 +190,12 @@ export const migrations: Record<string, Migration> = {
         .execute();
     },
   },
+  "004-damaged": {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .alterTable("take")
+        .addColumn("damagedSegments", "integer", (c) => c.notNull().defaultTo(0))
+        .execute();
+    },
+  },
 };

@@ -100,6 +100,8 @@ export interface TakeTable {
   provinceSegments: Generated<number>;
   /** Refused at least once and not yet verified. */
   refusedSegments: Generated<number>;
+  /** Of which the box has signed that they are lost. */
+  damagedSegments: Generated<number>;
   gaps: Generated<number>;
   durationMs: Generated<number>;
 }
@@ -129,7 +131,8 @@ export interface SegmentTable {
   streamStartMs: number;
   streamEndMs: number;
   startedAt: string;
-  hubState: "waiting" | "verified";
+  /** damaged: the box has signed that it cannot read it back, and no whole copy has come. */
+  hubState: "waiting" | "verified" | "damaged";
   /** How often bytes came that did not match the record. */
   refusals: Generated<number>;
   hubReceipt: string | null;

@@ -120,7 +120,8 @@ export interface SegmentView {
   frames: number;
   /** Offset in the room's playlist; null while it is not playable. */
   playlistMs: number | null;
-  hub: "waiting" | "verified" | "refused";
+  /** damaged: lost in the room, and stated so by a signed gap. */
+  hub: "waiting" | "verified" | "refused" | "damaged";
   province: "waiting" | "verified";
 }
 

@@ -102,13 +102,17 @@ export function correct(follower: Follower, playing: boolean, rate: number): Cor
 
 // ---- timeline
 
-const copyState = ({ hub, province }: SegmentView): Bar["state"] =>
-  hub === "refused" ? "refused" : hub === "waiting" ? "waiting" : province === "verified" ? "province" : "hub";
+const copyState = ({ hub, province }: SegmentView): Exclude<Bar["state"], "gap"> | undefined => {
+  if (hub === "verified") return province === "verified" ? "province" : "hub";
+  // Its gap is there to be seen.
+  return hub === "damaged" ? undefined : hub;
+};
 
 export const barsOf = (segments: readonly SegmentView[]): Bar[] =>
-  segments.map((segment) => {
+  segments.flatMap((segment) => {
     const from = Date.parse(segment.startedAt);
-    return { from, to: from + segment.durationMs, state: copyState(segment) };
+    const state = copyState(segment);
+    return state ? [{ from, to: from + segment.durationMs, state }] : [];
   });
 
 /** From the first to the last thing that any room holds or lacks. */

@@ -456,6 +456,7 @@ export const HUB_COPY: Record<SegmentView["hub"], string> = {
   waiting: "Chờ về trung tâm",
   verified: "Đã kiểm tra tại trung tâm",
   refused: "Không khớp mã băm, đang lấy lại",
+  damaged: "Đã hỏng tại phòng, có ghi nguyên nhân",
 };
 
 export const TIMELINE = {

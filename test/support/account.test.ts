@@ -1,0 +1,46 @@
+import { describe, expect, test } from "vitest";
+import type { EvidenceRecord } from "../../src/protocol/protocol.ts";
+import { accountFor } from "./account.ts";
+
+const START_MS = Date.parse("2026-11-02T08:00:00.000Z");
+const utc = (seconds: number) => new Date(START_MS + seconds * 1_000).toISOString();
+const session = { startedAt: utc(0), endedAt: utc(60) };
+const segment = (from: number, seconds: number, seq = 0) =>
+  ({
+    ...{ kind: "segment", take: "take-a", seq, startedAt: { utc: utc(from) } },
+    ...{ streamStartMs: 1_400, streamEndMs: 1_400 + seconds * 1_000 },
+  }) as EvidenceRecord;
+const gap = (from: number, to: number, cause = "encoderDied") =>
+  ({ kind: "gap", take: "take-a", cause, from: utc(from), to: utc(to) }) as EvidenceRecord;
+
+describe("a room's account of its session (never-again 10)", () => {
+  test("comes out even where every moment is recorded or stated as missing", () => {
+    const account = accountFor([gap(0, 2, "starting"), segment(2, 30), gap(32, 35), segment(35, 26)], session);
+    expect(account).toEqual({
+      ...{ sessionMs: 60_000, recordedMs: 55_000, gapMs: 5_000, differenceMs: 0 },
+      ...{ causes: { starting: 2_000, encoderDied: 3_000 }, unexplained: [] },
+    });
+  });
+
+  test("names a hole that nobody has stated, also at the end", () => {
+    const { unexplained, differenceMs } = accountFor([segment(0, 30), segment(35, 10)], session);
+    expect(unexplained.map(({ kind, fromMs, toMs }) => [kind, fromMs - START_MS, toMs - START_MS])).toEqual([
+      ["nothingSaid", 30_000, 35_000],
+      ["nothingSaid", 45_000, 60_000],
+    ]);
+    expect(differenceMs).toBe(-20_000);
+  });
+
+  test("names what two records claim, even if the sum comes out even", () => {
+    const { unexplained, differenceMs } = accountFor([segment(0, 30), segment(25, 30), gap(55, 60)], session);
+    expect(differenceMs).toBe(5_000);
+    expect(unexplained.map(({ kind }) => kind)).toEqual(["saidTwice"]);
+    expect(accountFor([segment(0, 30), segment(25, 30)], session).differenceMs).toBe(0);
+    expect(accountFor([segment(0, 30), segment(25, 30)], session).unexplained).toHaveLength(2);
+  });
+
+  test("does not count a segment that no copy has whole", () => {
+    const account = accountFor([segment(0, 30), segment(30, 30, 1)], session, (_, seq) => seq !== 1);
+    expect(account.differenceMs).toBe(-30_000);
+  });
+});

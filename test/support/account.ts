@@ -1,0 +1,80 @@
+import type { EvidenceRecord, TakeId } from "../../src/protocol/protocol.ts";
+
+/** Two statements about one moment of a room's session, or none. */
+export interface Unexplained {
+  kind: "nothingSaid" | "saidTwice";
+  fromMs: number;
+  toMs: number;
+  /** What stands before and after it. */
+  evidence: string;
+}
+
+/** What a room's signed records say about a session, as seconds of it. */
+export interface Account {
+  sessionMs: number;
+  recordedMs: number;
+  gapMs: number;
+  /** recorded + gaps - session: 0 where every moment is either recorded or stated as missing. */
+  differenceMs: number;
+  /** Length of all gaps by their cause. */
+  causes: Record<string, number>;
+  unexplained: Unexplained[];
+}
+
+interface Span {
+  fromMs: number;
+  toMs: number;
+  what: string;
+}
+
+/** A rounding of clocks that nobody could explain to a court. */
+const NOISE_MS = 20;
+
+/**
+ * Lays every segment and every gap of a room side by side over the session. Segments that a signed gap calls damaged
+ * do not count as recorded. What lies outside of the session counts for nothing.
+ * @param isUsable false for a segment of which no copy has its hash
+ */
+export function accountFor(
+  records: readonly EvidenceRecord[],
+  session: { startedAt: string; endedAt: string },
+  isUsable: (take: TakeId, seq: number) => boolean = () => true,
+): Account {
+  const [startMs, endMs] = [Date.parse(session.startedAt), Date.parse(session.endedAt)];
+  const spans: Span[] = [];
+  const account: Account = {
+    ...{ sessionMs: endMs - startMs, recordedMs: 0, gapMs: 0, differenceMs: 0 },
+    ...{ causes: {}, unexplained: [] },
+  };
+  const add = (fromMs: number, toMs: number, what: string): number => {
+    const [from, to] = [Math.max(startMs, fromMs), Math.min(endMs, toMs)];
+    if (to <= from) return 0;
+    spans.push({ fromMs: from, toMs: to, what });
+    return to - from;
+  };
+  for (const record of records) {
+    if (record.kind === "segment") {
+      if (!isUsable(record.take, record.seq)) continue;
+      const fromMs = Date.parse(record.startedAt.utc);
+      const toMs = fromMs + record.streamEndMs - record.streamStartMs;
+      account.recordedMs += add(fromMs, toMs, `segment ${record.take}/${record.seq}`);
+    } else if (record.kind === "gap") {
+      const ms = add(Date.parse(record.from), Date.parse(record.to), `gap ${record.cause} in ${record.take}`);
+      account.gapMs += ms;
+      account.causes[record.cause] = (account.causes[record.cause] ?? 0) + ms;
+    }
+  }
+  account.differenceMs = account.recordedMs + account.gapMs - account.sessionMs;
+  spans.sort((a, b) => a.fromMs - b.fromMs || a.toMs - b.toMs);
+  let reached: Span = { fromMs: startMs, toMs: startMs, what: "the session's start" };
+  for (const span of [...spans, { fromMs: endMs, toMs: endMs, what: "the session's end" }]) {
+    const evidence = `${reached.what} … ${span.what}`;
+    if (span.fromMs - reached.toMs > NOISE_MS)
+      account.unexplained.push({ kind: "nothingSaid", fromMs: reached.toMs, toMs: span.fromMs, evidence });
+    const overlapToMs = Math.min(reached.toMs, span.toMs);
+    if (overlapToMs - span.fromMs > NOISE_MS)
+      account.unexplained.push({ kind: "saidTwice", fromMs: span.fromMs, toMs: overlapToMs, evidence });
+    if (span.toMs > reached.toMs) reached = span;
+  }
+  return account;
+}
