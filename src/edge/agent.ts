@@ -54,9 +54,11 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
     log,
     clock,
     dataDirectory,
+    secondMedium: config.secondMedium?.directory,
     bytesPerMinute: bytesPerMinute(record),
     assignment: () => state.assignment(),
     ledger: (take) => state.ledger(take),
+    box: () => identity?.box ?? null,
     receiptKey: () => identity && createPublicKey(identity.receiptKeyPem),
   });
   await using uplink = await openUplink({
@@ -64,7 +66,6 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
     clock,
     hub: config.hub,
     runDirectory,
-    recordingsDirectory,
     agentVersion,
     state,
     space,

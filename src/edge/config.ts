@@ -22,6 +22,8 @@ export const EdgeConfigFile = z.strictObject({
       .pipe(z.string().regex(/^[0-9a-f]{64}$/, "must be 64 hex digits, colons allowed"))
       .optional(),
   }),
+  /** Where a second disk or card is mounted while it is plugged in. */
+  secondMedium: z.strictObject({ directory: folder }).optional(),
   capture: CaptureConfig.prefault({}),
   room: z.strictObject({ port: port.default(7080), ui: folder.optional() }).prefault({}),
   sync: z
@@ -41,12 +43,13 @@ export interface EdgeConfig extends Omit<z.infer<typeof EdgeConfigFile>, "room">
 export function parseEdgeConfig(text: string, file: string): EdgeConfig {
   const config = parseConfig(text, file, EdgeConfigFile, MANUAL);
   const base = dirname(resolve(file));
-  const { dataDirectory, runDirectory, room, capture } = config;
+  const { dataDirectory, runDirectory, room, capture, secondMedium } = config;
   const { source } = capture;
   return {
     ...config,
     dataDirectory: resolve(base, dataDirectory),
     runDirectory: resolve(base, runDirectory),
+    ...(secondMedium && { secondMedium: { directory: resolve(base, secondMedium.directory) } }),
     capture: { ...capture, source: source.kind === "file" ? { ...source, path: resolve(base, source.path) } : source },
     room: {
       ...room,

@@ -20,6 +20,14 @@ export const BoxSpace = z.looseObject({
   reservedBytes: z.number(),
   /** In the order of their claims. */
   sessions: z.array(SessionReadiness),
+  /** Only where one is configured. `foreign`: of another box, nothing is written to it. `failed`: it takes no writes. */
+  secondMedium: z
+    .looseObject({
+      state: z.enum(["ok", "absent", "foreign", "full", "failed"]),
+      /** Closed and not copied yet. */
+      behindSegments: z.number().int().nonnegative(),
+    })
+    .optional(),
 });
 export type BoxSpace = z.infer<typeof BoxSpace>;
 /** What a box sends live, as its line allows: everything; the small picture and sound; sound alone. */
@@ -98,6 +106,7 @@ export type Trouble =
   | "lineSmall"
   | "lineSound"
   | "diskLow"
+  | "secondMediumLost"
   | "syncBehind";
 
 export interface Lamps {
@@ -137,6 +146,7 @@ export function lampsOf(health: Health | undefined, connected: boolean, mustReco
     troubles.push("diskLow");
   if (connected && health.link.quality === "small") troubles.push("lineSmall");
   if (connected && health.link.quality === "sound") troubles.push("lineSound");
+  if (space?.secondMedium && space.secondMedium.state !== "ok") troubles.push("secondMediumLost");
   if (health.recording.unsyncedSegments > UNSYNCED_WARN_SEGMENTS) troubles.push("syncBehind");
   const worst = (bad: Trouble[], warn: Trouble[]): Lamp =>
     troubles.some((t) => bad.includes(t)) ? "bad" : troubles.some((t) => warn.includes(t)) ? "warn" : "ok";

@@ -126,10 +126,14 @@ export async function startUplinkBox(hub: { host: string; port: number }): Promi
       clock: systemClock,
       hub,
       runDirectory,
-      recordingsDirectory,
       agentVersion: "test",
       state,
-      space: { isDeleted: () => false, keepReceipts: async () => {} },
+      space: {
+        isDeleted: () => false,
+        keepReceipts: async () => {},
+        sourceOf: async () => recordingsDirectory,
+        suspect: async () => {},
+      },
       limitKibPerS: () => box.limitKibPerS,
       onChange: () => void changes++,
     });

@@ -74,6 +74,8 @@ describe("space on the box's disk", () => {
       log: createLog(systemClock, () => {}),
       clock: systemClock,
       dataDirectory: disk.directory,
+      secondMedium: undefined,
+      box: () => null,
       bytesPerMinute: 1e6,
       assignment: () => ({
         type: "assignment",

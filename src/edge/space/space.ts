@@ -1,16 +1,24 @@
-import { constants } from "node:fs";
-import { access, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { KeyObject } from "node:crypto";
-import { causeOf, fileSize, runForever, type Clock, type Log } from "../../platform/platform.ts";
-import type { BoxSpace, HubAssignment, SegmentName, SessionId, TakeId } from "../../protocol/protocol.ts";
+import { causeOf, fileSize, hashRegularFile, runForever, type Clock, type Log } from "../../platform/platform.ts";
+import {
+  segmentPath,
+  type BoxId,
+  type BoxSpace,
+  type HubAssignment,
+  type SegmentName,
+  type SessionId,
+  type TakeId,
+} from "../../protocol/protocol.ts";
 import { isReceipted, type TakeLedger } from "../ledger.ts";
 import type { KeptReceipt } from "../receipts.ts";
 import { Deleter } from "./deleter.ts";
+import { MediumSpace } from "./medium-space.ts";
+import { Mirror } from "./mirror.ts";
 import { sessionNeeds, type SessionNeed } from "./need.ts";
-import { planDeletions, planSpace, ReleaseBudget, reserveTarget, type SpacePlan } from "./plan.ts";
+import type { HeldSegment } from "./plan.ts";
 import { ReceiptBook } from "./receipt-book.ts";
-import { allocate, isReadOnly, Reserve } from "./reserve.ts";
+import { allocate } from "./reserve.ts";
 
 export { bytesPerMinute } from "./need.ts";
 
@@ -26,10 +34,13 @@ export interface SpaceOptions {
   log: Log;
   clock: Clock;
   dataDirectory: string;
+  /** Where a second medium is mounted while it is plugged in. */
+  secondMedium: string | undefined;
   /** Of the record, at most. */
   bytesPerMinute: number;
   assignment: () => HubAssignment | null;
   ledger: (take: TakeId) => TakeLedger | undefined;
+  box: () => BoxId | null;
   /** Of the hub that this box is paired with. */
   receiptKey: () => KeyObject | null;
 }
@@ -38,6 +49,10 @@ export interface Space {
   /** Null until the first look. */
   facts(): BoxSpace | null;
   isDeleted(name: SegmentName): boolean;
+  /** The recordings folder to send a closed segment from: the second medium's where the first's copy is not to be had. */
+  sourceOf(name: SegmentName, sizeBytes: number): Promise<string>;
+  /** The hub could not use what it got: the file is compared with its record. */
+  suspect(name: SegmentName): Promise<void>;
   /** The schedule may have changed: look at once. */
   nudge(): void;
   /** Receipts that have been judged; resolves when they are on disk. */
@@ -51,71 +66,102 @@ const IDLE_LOOK_MS = 5_000;
 const OPEN_LOOK_MS = 200;
 /** Longer than a segment by a half: the encoder cuts at key frames only. */
 const SEGMENT_MINUTES = 15 / 60;
-/** Kept free ahead of the encoder for new segments, records and receipts. */
-const LEAD_MINUTES = 20 / 60;
-/** With less than two seconds of recording free, the next write may fail. */
-const FULL_MINUTES = 2 / 60;
-/** A reserve that is off by less is left alone: a fallocate for each second would be work for nothing. */
-const SLACK_MINUTES = 5 / 60;
 
 /** Opens what must be known before anything is sent: which segments have been deleted. */
 export async function openSpace(options: SpaceOptions): Promise<Space> {
   const recordings = join(options.dataDirectory, "recordings");
   const book = new ReceiptBook(recordings);
   // The recorder comes later; without it nothing is proven, and nothing deleted.
-  const source: { recorded: Recorded | undefined } = { recorded: undefined };
-  const deleter = await Deleter.open({
-    ...options,
-    recordings,
-    book,
-    sha256Of: (take, seq) => Promise.resolve(source.recorded?.sha256(take, seq)),
-  });
-  const reserve = await Reserve.open(join(options.dataDirectory, "reserve"));
-  return new BoxSpaceKeeper(options, source, book, deleter, reserve);
+  const source: Source = { recorded: undefined };
+  const sha256Of = async (take: TakeId, seq: number) => source.recorded?.sha256(take, seq);
+  const open = async (directory: string) => {
+    const deleter = await Deleter.open({ ...options, recordings: join(directory, "recordings"), book, sha256Of });
+    return MediumSpace.open({ ...options, directory, deleter });
+  };
+  return new BoxSpaceKeeper(options, source, book, await open(options.dataDirectory), open);
+}
+
+interface Source {
+  recorded: Recorded | undefined;
 }
 
 /**
- * Keeps room on the disk for sessions that are scheduled or run.
+ * Keeps room on the box's media for sessions that are scheduled or run.
  *
  * INVARIANTS
  * - Nothing here can stop a recording: the recorder is only read, and a failure is logged and tried again.
  * - Blocks that a running or scheduled session needs are held by the reserve file or by the open segment itself.
  * - A deletion happens only while a reservation lacks room, and only through the deleter.
+ * - What concerns the second medium runs by itself: the first is never behind it.
  */
 class BoxSpaceKeeper implements Space {
   private readonly options: SpaceOptions;
-  private readonly source: { recorded: Recorded | undefined };
+  private readonly source: Source;
   private readonly book: ReceiptBook;
-  private readonly deleter: Deleter;
-  private readonly reserve: Reserve;
-  private readonly budget: ReleaseBudget;
+  private readonly first: MediumSpace;
+  private readonly openMedium: (directory: string) => Promise<MediumSpace>;
+  private readonly mirror: Mirror | undefined;
+  /** On the first medium, and not what was recorded. */
+  private readonly damaged = new Set<string>();
   private latest: BoxSpace | null = null;
   private allocated = "";
   private due = true;
   private bell = new AbortController();
-  private complaint = "";
 
   constructor(
     options: SpaceOptions,
-    source: { recorded: Recorded | undefined },
+    source: Source,
     book: ReceiptBook,
-    deleter: Deleter,
-    reserve: Reserve,
+    first: MediumSpace,
+    openMedium: (directory: string) => Promise<MediumSpace>,
   ) {
     this.options = options;
     this.source = source;
     this.book = book;
-    this.deleter = deleter;
-    this.reserve = reserve;
-    this.budget = new ReleaseBudget(this.minutes(LEAD_MINUTES));
+    this.first = first;
+    this.openMedium = openMedium;
+    const { secondMedium, ledger } = options;
+    this.mirror =
+      secondMedium === undefined
+        ? undefined
+        : new Mirror({
+            ...options,
+            directory: secondMedium,
+            segments: () => source.recorded?.segments() ?? [],
+            openSegment: () => source.recorded?.openSegment() ?? null,
+            running: () => this.needs(() => 0).find(({ running }) => running)?.session ?? null,
+            isAtHub: ({ take, seq }) => isReceipted(ledger(take), seq),
+            isDeleted: (name) => this.isDeleted(name),
+          });
   }
 
   facts(): BoxSpace | null {
-    return this.latest;
+    const { latest, mirror } = this;
+    if (!latest || !mirror) return latest;
+    return { ...latest, secondMedium: { state: mirror.state(), behindSegments: mirror.behindSegments } };
   }
 
   isDeleted(name: SegmentName): boolean {
-    return this.deleter.isDeleted(name);
+    return this.first.deleter.isDeleted(name);
+  }
+
+  async sourceOf(name: SegmentName, sizeBytes: number): Promise<string> {
+    const first = join(this.options.dataDirectory, "recordings");
+    const path = segmentPath(name);
+    const second = this.mirror?.recordings;
+    if (second === undefined) return first;
+    if (!this.damaged.has(path) && (await fileSize(join(first, path)).catch(() => undefined)) === sizeBytes)
+      return first;
+    return (await fileSize(join(second, path)).catch(() => undefined)) === sizeBytes ? second : first;
+  }
+
+  async suspect(name: SegmentName): Promise<void> {
+    const recorded = this.source.recorded?.sha256(name.take, name.seq);
+    const path = segmentPath(name);
+    const found = await hashRegularFile(join(this.options.dataDirectory, "recordings", path)).catch(() => undefined);
+    if (recorded === undefined || found?.sha256 === recorded) return;
+    this.damaged.add(path);
+    this.options.log.error("space.segmentDamaged", { segment: path, recordedSha256: recorded, sha256: found?.sha256 });
   }
 
   nudge(): void {
@@ -130,111 +176,89 @@ class BoxSpaceKeeper implements Space {
   async run(recorded: Recorded, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.options;
     this.source.recorded = recorded;
+    const retry = { clock, log, baseMs: 1_000, capMs: 10_000 };
+    await Promise.all([
+      runForever({ ...retry, name: "space" }, signal, (signal) => this.keepFirst(recorded, signal)),
+      this.mirror?.run(signal),
+      this.mirror && runForever({ ...retry, name: "space.second" }, signal, (signal) => this.keepSecond(signal)),
+    ]);
+  }
+
+  private async keepFirst(recorded: Recorded, signal: AbortSignal): Promise<void> {
+    const { clock } = this.options;
     let lookedMs = -Infinity;
-    await runForever({ name: "space", clock, log, baseMs: 1_000, capMs: 10_000 }, signal, async (signal) => {
-      while (!signal.aborted) {
-        const open = recorded.openSegment();
-        const nowMs = clock.monotonicMs();
-        const isNew = open !== null && open.path !== this.allocated;
-        if (this.due || isNew || nowMs - lookedMs >= (open ? LOOK_MS : IDLE_LOOK_MS)) {
-          this.due = false;
-          this.bell = new AbortController();
-          lookedMs = nowMs;
-          await this.look(recorded);
-          if (open) await this.holdOpen(open.path);
-        }
-        const wake = AbortSignal.any([signal, this.bell.signal]);
-        await clock.sleep(open ? OPEN_LOOK_MS : LOOK_MS, wake).catch(() => {});
+    while (!signal.aborted) {
+      const open = recorded.openSegment();
+      const nowMs = clock.monotonicMs();
+      const isNew = open !== null && open.path !== this.allocated;
+      if (this.due || isNew || nowMs - lookedMs >= (open ? LOOK_MS : IDLE_LOOK_MS)) {
+        this.due = false;
+        this.bell = new AbortController();
+        lookedMs = nowMs;
+        const openBytes = open ? ((await fileSize(open.path)) ?? 0) : 0;
+        const needs = this.needs(
+          (session) => recorded.sessionBytes(session) + (open?.name.session === session ? openBytes : 0),
+        );
+        this.latest = await this.first.provide(needs, async () => this.held(this.first, needs));
+        if (open) await this.holdOpen(open.path);
       }
-    });
+      const wake = AbortSignal.any([signal, this.bell.signal]);
+      await clock.sleep(open ? OPEN_LOOK_MS : LOOK_MS, wake).catch(() => {});
+    }
   }
 
-  private async look(recorded: Recorded): Promise<void> {
-    const needs = await this.needs(recorded);
-    let plan = await this.plan(needs);
-    const missingBytes = plan.neededBytes - plan.coveredBytes;
-    if (missingBytes > 0 && (await this.evict(recorded, needs, missingBytes))) plan = await this.plan(needs);
-    const state = await this.hold(
-      plan,
-      needs.some(({ running }) => running),
-    );
-    this.latest = { state, reservedBytes: this.reserve.bytes, sessions: plan.readiness };
+  /** The second medium holds the same room, as far as it has it; its lack refuses no session. */
+  private async keepSecond(signal: AbortSignal): Promise<void> {
+    const { clock, secondMedium } = this.options;
+    let space: MediumSpace | undefined;
+    while (!signal.aborted) {
+      const { recorded } = this.source;
+      if (this.mirror?.recordings === undefined) space = undefined;
+      else if (recorded) {
+        const second = (space ??= await this.openMedium(secondMedium!));
+        const needs = this.needs((session) => recorded.sessionBytes(session));
+        await second.provide(needs, () => present(this.held(second, needs), join(secondMedium!, "recordings")));
+      }
+      await clock.sleep(IDLE_LOOK_MS, signal).catch(() => {});
+    }
   }
 
-  private async needs(recorded: Recorded): Promise<SessionNeed[]> {
+  private needs(recordedBytes: (session: SessionId) => number): SessionNeed[] {
     const { assignment, clock, bytesPerMinute } = this.options;
-    const open = recorded.openSegment();
-    const openBytes = open ? ((await fileSize(open.path)) ?? 0) : 0;
-    const bytesOf = (session: SessionId) =>
-      recorded.sessionBytes(session) + (open?.name.session === session ? openBytes : 0);
-    return sessionNeeds(assignment()?.sessions ?? [], clock.wallMs(), bytesPerMinute, bytesOf);
+    return sessionNeeds(assignment()?.sessions ?? [], clock.wallMs(), bytesPerMinute, recordedBytes);
   }
 
-  private async room() {
-    const { bavail, bsize, blocks } = await statfs(this.options.dataDirectory);
-    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize, reservedBytes: this.reserve.bytes };
-  }
-
-  private async plan(needs: SessionNeed[]): Promise<SpacePlan> {
-    return planSpace(needs, await this.room());
-  }
-
-  /** @returns whether anything was deleted */
-  private async evict(recorded: Recorded, needs: SessionNeed[], missingBytes: number): Promise<boolean> {
-    const { ledger, log } = this.options;
+  /** Segments of sessions that do not run, oldest first, with who has signed for them. */
+  private held(medium: MediumSpace, needs: readonly SessionNeed[]): HeldSegment[] {
+    const { ledger } = this.options;
     const running = new Set(needs.filter((need) => need.running).map(({ session }) => session));
-    const held = recorded
-      .segments()
-      .filter(({ name }) => !running.has(name.session) && !this.deleter.isDeleted(name))
+    const segments = this.source.recorded?.segments() ?? [];
+    return segments
+      .filter(({ name }) => !running.has(name.session) && !medium.deleter.isDeleted(name))
       .map(({ name, sizeBytes }) => {
         const signed = ledger(name.take);
-        return {
-          name,
-          sizeBytes,
-          hub: isReceipted(signed, name.seq),
-          province: isReceipted(signed?.province, name.seq),
-        };
+        const { seq } = name;
+        return { name, sizeBytes, hub: isReceipted(signed, seq), province: isReceipted(signed?.province, seq) };
       });
-    const due = planDeletions(held, missingBytes);
-    const deleted = await this.deleter.delete(due.map(({ name }) => name));
-    if (deleted.length > 0) log.info("space.evicted", { segments: deleted.length, missingBytes });
-    return deleted.length > 0;
-  }
-
-  /** Brings the reserve to where it should be, and says how the disk is. */
-  private async hold(plan: SpacePlan, running: boolean): Promise<BoxSpace["state"]> {
-    const { log, clock, dataDirectory } = this.options;
-    const leadBytes = running ? this.minutes(LEAD_MINUTES) : 0;
-    const before = this.reserve.bytes;
-    const target = reserveTarget(plan, before, leadBytes, this.budget.now(clock.monotonicMs()));
-    try {
-      if (Math.abs(target - before) > this.minutes(SLACK_MINUTES) || target === 0) await this.reserve.resize(target);
-      if (this.reserve.bytes < before && plan.coveredBytes < plan.neededBytes)
-        this.budget.spend(before - this.reserve.bytes);
-      await access(dataDirectory, constants.W_OK);
-      this.complaint = "";
-    } catch (error) {
-      const cause = causeOf(error);
-      if (cause !== this.complaint) log.error("space.notHeld", { cause, bytes: target });
-      this.complaint = cause;
-      if (isReadOnly(error)) return "readOnly";
-    }
-    const { freeBytes, reservedBytes } = await this.room();
-    return freeBytes + reservedBytes < this.minutes(FULL_MINUTES) ? "full" : "ok";
   }
 
   /** The blocks of the open segment are taken as soon as it is there: from then on no other writer can stop it. */
   private async holdOpen(path: string): Promise<void> {
     if (path === this.allocated || (await fileSize(path)) === undefined) return;
     try {
-      await allocate(path, this.minutes(SEGMENT_MINUTES), "keepSize");
+      await allocate(path, Math.ceil(this.options.bytesPerMinute * SEGMENT_MINUTES), "keepSize");
       this.allocated = path;
     } catch (error) {
       this.options.log.warn("space.segmentNotHeld", { cause: causeOf(error) });
     }
   }
+}
 
-  private minutes(minutes: number): number {
-    return Math.ceil(this.options.bytesPerMinute * minutes);
-  }
+/** Those of which both stores have signed and this medium has a copy: the others are no use to an eviction. */
+async function present(held: readonly HeldSegment[], recordings: string): Promise<HeldSegment[]> {
+  const found: HeldSegment[] = [];
+  for (const segment of held)
+    if (segment.hub && segment.province && (await fileSize(join(recordings, segmentPath(segment.name)))) !== undefined)
+      found.push(segment);
+  return found;
 }

@@ -8,7 +8,8 @@ export interface SyncOptions {
   clock: Clock;
   /** Loopback port of the rsync relay. */
   port: number;
-  recordingsDirectory: string;
+  /** The recordings folder that holds a segment: the box may have two media. */
+  directoryOf: (segment: PendingSegment) => Promise<string>;
   /** Closed, without a receipt of the hub, oldest first. */
   pending: () => Promise<PendingSegment[]>;
   /** KiB/s, or undefined for no limit; asked before each transfer and each second of it. */
@@ -80,7 +81,16 @@ export function createSync(options: SyncOptions): Sync {
     bell = Promise.withResolvers();
   };
 
-  async function transfer(batch: PendingSegment[], bytes: number, signal: AbortSignal): Promise<void> {
+  /** Those of the batch that are on the same medium as its first; the others have their turn next. */
+  async function together(batch: readonly PendingSegment[]): Promise<{ directory: string; batch: PendingSegment[] }> {
+    const directories = await Promise.all(batch.map((segment) => options.directoryOf(segment)));
+    const directory = directories[0]!;
+    return { directory, batch: batch.filter((_, i) => directories[i] === directory) };
+  }
+
+  async function transfer(planned: PendingSegment[], signal: AbortSignal): Promise<void> {
+    const { directory, batch } = await together(planned);
+    const bytes = batch.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     const limitKibPerS = options.limitKibPerS();
     const change = new AbortController();
     running = { limitKibPerS, change };
@@ -88,7 +98,7 @@ export function createSync(options: SyncOptions): Sync {
     const startedMs = clock.monotonicMs();
     try {
       const result = await runProcess(["rsync", ...rsyncArguments(options.port, limitKibPerS)], {
-        cwd: options.recordingsDirectory,
+        cwd: directory,
         // rsync takes defaults, a password and even a proxy from RSYNC_* variables: none of ours.
         env: { PATH: process.env["PATH"], LC_ALL: "C" },
         input: batch.map(({ name }) => `${segmentPath(name)}\n`).join(""),
@@ -134,7 +144,7 @@ export function createSync(options: SyncOptions): Sync {
         const rung = bell.promise;
         const plan = planner.plan(await options.pending(), clock.monotonicMs());
         if (plan.do === "send") {
-          await transfer(plan.batch, plan.bytes, signal);
+          await transfer(plan.batch, signal);
           continue;
         }
         const dueInMs = plan.untilMs === null ? LOOK_EVERY_MS : plan.untilMs - clock.monotonicMs();

@@ -55,11 +55,10 @@ export interface UplinkOptions {
   clock: Clock;
   hub: HubAddress;
   runDirectory: string;
-  recordingsDirectory: string;
   agentVersion: string;
   state: EdgeState;
-  /** Where receipts are kept and files are deleted. */
-  space: Pick<Space, "isDeleted" | "keepReceipts">;
+  /** Where receipts are kept and files are deleted, and which medium has a segment. */
+  space: Pick<Space, "isDeleted" | "keepReceipts" | "sourceOf" | "suspect">;
   /** The most that rsync may take, KiB/s; it takes less where live needs the line. Undefined: no limit at all. */
   limitKibPerS: () => number | undefined;
   /** Connection, schedule or receipts changed. */
@@ -159,7 +158,7 @@ class LiveUplink implements Uplink {
       log,
       clock,
       port: rsync.port,
-      recordingsDirectory: options.recordingsDirectory,
+      directoryOf: ({ name, sizeBytes }) => options.space.sourceOf(name, sizeBytes),
       pending: () => this.pendingOfThisBox(),
       limitKibPerS: () => {
         const ceiling = options.limitKibPerS();
@@ -333,6 +332,7 @@ class LiveUplink implements Uplink {
           log.error("sync.deletedIsAskedFor", { take, seq });
           return;
         }
+        await this.options.space.suspect({ session, take, seq });
         await state.updateLedger((ledgerOf, set) => set(take, removeReceipt(ledgerOf(take), seq)));
         // What was spoilt here would only be refused again.
         if ((await this.recordings?.examine({ session, take, seq })) === "damaged")

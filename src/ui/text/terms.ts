@@ -106,6 +106,11 @@ export const TROUBLES: Record<Trouble, TroubleWords> = {
     repair: "Cứ để thiết bị bật và báo phụ trách kỹ thuật trước buổi tiếp.",
     comfort: "Không phải lỗi của người trực phòng. Bản ghi chưa đủ hai nơi giữ thì thiết bị không xóa.",
   },
+  secondMediumLost: {
+    title: "Không ghi được vào ổ thứ hai",
+    repair: "Rút ổ (hoặc thẻ nhớ) thứ hai khỏi thiết bị rồi cắm lại; nếu vẫn vậy thì báo phụ trách kỹ thuật.",
+    comfort: "Không phải lỗi của người trực phòng. Việc ghi vào ổ chính vẫn tiếp tục.",
+  },
   syncBehind: {
     title: "Bản ghi về trung tâm chậm",
     repair: "Cứ để thiết bị bật, bản ghi sẽ tự về.",
