@@ -3,19 +3,23 @@ import { readFileSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
 import { createSigner } from "../evidence/evidence.ts";
-import { causeOf, isoUtc, makeDirectory, runForever, type Clock, type Log } from "../platform/platform.ts";
-import type { Health, RoomPairing } from "../protocol/protocol.ts";
+import { causeOf, isoUtc, makeDirectory, randomId, runForever, type Clock, type Log } from "../platform/platform.ts";
+import { makeId, type Health, type RoomPairing, type RoomSession, type SessionId } from "../protocol/protocol.ts";
 import { readEdgeConfig, type EdgeConfig } from "./config.ts";
 import { loadIdentity, pair, type BoxIdentity } from "./identity/identity.ts";
 import { qualityFor } from "./capture/capture.ts";
 import { openRecorder } from "./recording/recording.ts";
 import { bytesPerMinute, openSpace } from "./space/space.ts";
-import { currentSession, openEdgeState, recordingGoal } from "./state.ts";
+import { hubNow, newHubTime, readHubTime } from "./hub-time.ts";
+import { decide, offerOf, type RecordingGoal, type Situation } from "./schedule.ts";
+import { openEdgeState } from "./state.ts";
 import { createHubPairing, openUplink } from "./uplink/uplink.ts";
 
 /** sysexits.h EX_TEMPFAIL: start again, the configuration has changed. */
 const EXIT_RECONFIGURED = 75;
 const PAIR_AGAIN_MS = 5_000;
+/** The schedule is looked at this often. */
+const LOOK_EVERY_MS = 250;
 
 export interface Surroundings {
   log: Log;
@@ -30,7 +34,10 @@ export interface Surroundings {
  *
  * INVARIANTS
  * - The recorder runs before anything else is imported or any connection is opened, and stops last.
- * - What the recorder does follows from identity and cached schedule alone (`follow`), never from a connection.
+ * - What the recorder does follows from identity, cached schedule and the room's own sessions (`follow`). A connection
+ *   only tells whether somebody else is there to begin what is due.
+ * - A session begun here is in memory before the recorder hears of it, and on its way to the disk at the same time: a
+ *   slow disk delays no recording.
  */
 export async function runAgent(config: EdgeConfig, { log, clock, stopped, configFile }: Surroundings): Promise<number> {
   const { dataDirectory, runDirectory } = config;
@@ -45,7 +52,9 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
 
   const state = await openEdgeState(dataDirectory, log, clock);
   let identity = await loadIdentity(identityDirectory, log, clock);
-  const inSession = () => currentSession(state.assignment())?.state === "live";
+  let goal: RecordingGoal = { session: null, why: "sessionEnded" };
+  const inSession = () => goal.session !== null;
+  let awaySinceMs: number | undefined = clock.monotonicMs();
   const listeners: (() => void)[] = [];
   const changed = () => listeners.forEach((listener) => listener());
 
@@ -82,16 +91,75 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
     hubOffset: () => uplink.hubOffset(),
     agentVersion,
   });
+  const situation = (): Situation => {
+    // A hub that refuses this box is there; it only has nothing to say to it.
+    if (uplink.connected() || uplink.refused()) awaySinceMs = undefined;
+    else awaySinceMs ??= clock.monotonicMs();
+    return {
+      assignment: state.assignment(),
+      own: state.own(),
+      now: hubNow(clock, state.hubTime()),
+      awayMs: awaySinceMs === undefined ? null : clock.monotonicMs() - awaySinceMs,
+    };
+  };
+  const reading = () => readHubTime(clock, state.hubTime(), uplink.hubOffset());
+  const keep = (own: RoomSession[]) => {
+    state.setOwn(own).catch((error: unknown) => log.error("agent.notKept", { cause: causeOf(error) }));
+    uplink.tellOwn();
+  };
+  const begin = ({ id, name, adHoc, by }: Pick<RoomSession, "id" | "name" | "adHoc" | "by">) => {
+    const others = state.own().filter((session) => session.id !== id);
+    keep([...others, { id, name, adHoc, by, startedAt: reading(), endedAt: null }]);
+    log.info("session.begunHere", { session: id, by, adHoc });
+  };
+  const end = (ids: readonly SessionId[]) => {
+    const endedAt = reading();
+    keep(state.own().map((mine) => (ids.includes(mine.id) && mine.endedAt === null ? { ...mine, endedAt } : mine)));
+    for (const session of ids) log.info("session.endedHere", { session });
+  };
+  /** In the recorder's own time, which without the hub is the wall clock as it is: only the distance to now counts. */
+  const inRecorderTime = (startedAt: string): string => {
+    const sinceMs = hubNow(clock, state.hubTime()).utcMs - Date.parse(startedAt);
+    return isoUtc(clock.wallMs() + (uplink.hubOffset()?.offsetMs ?? 0) - sinceMs);
+  };
   const follow = () => {
-    const goal = recordingGoal(state.assignment(), isoUtc(clock.wallMs()));
-    recorder.setSession(goal.session, goal.why);
+    if (!identity) return recorder.setSession(null, "sessionEnded");
+    const time = newHubTime(clock, state.hubTime(), uplink.hubOffset());
+    if (time) state.setHubTime(time).catch((error: unknown) => log.error("agent.notKept", { cause: causeOf(error) }));
+    let decision = decide(situation());
+    if (decision.end.length > 0) end(decision.end);
+    if (decision.begin) {
+      begin({ id: decision.begin.id, name: decision.begin.name, adHoc: false, by: "schedule" });
+      decision = decide(situation());
+    }
+    const wasInSession = inSession();
+    ({ goal } = decision);
+    const { session } = goal;
+    recorder.setSession(session && { id: session.id, startedAt: inRecorderTime(session.startedAt) }, goal.why);
     space.nudge();
     recorder.setEnded(
       (state.assignment()?.sessions ?? []).flatMap(({ id, state, endedAt }) =>
         state === "ended" && endedAt !== null ? [{ id, endedAt }] : [],
       ),
     );
-    if (goal.session === null) uplink.syncNow();
+    if (wasInSession && !session) uplink.syncNow();
+    return undefined;
+  };
+  /** Each refuses what is not on offer any more: a press may be late, or the second of two. */
+  const begunByHand = (session: SessionId | null, adHocName: string): boolean => {
+    const offer = offerOf(situation()).start;
+    if (!identity || !offer || offer.session !== session) return false;
+    const id = session ?? makeId("session", randomId());
+    const name = state.assignment()?.sessions.find((known) => known.id === session)?.name ?? adHocName;
+    begin({ id, name, adHoc: session === null, by: "hand" });
+    changed();
+    return true;
+  };
+  const endedByHand = (session: SessionId): boolean => {
+    if (offerOf(situation()).stop?.session !== session) return false;
+    end([session]);
+    changed();
+    return true;
   };
   const assume = (next: BoxIdentity | null) => {
     identity = next;
@@ -105,6 +173,16 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
   log.info("agent.recording", { afterMs: startedMs, agentVersion, box: identity?.box });
 
   listeners.push(follow);
+  const looking = runForever(
+    { name: "schedule", clock, log, baseMs: LOOK_EVERY_MS, capMs: LOOK_EVERY_MS },
+    ending.signal,
+    async (signal) => {
+      for (;;) {
+        await clock.sleep(LOOK_EVERY_MS, signal);
+        follow();
+      }
+    },
+  );
   const around = new AbortController();
   /** What fails beside the recording is written down and leaves the recording alone. */
   const beside = (part: string, work: Promise<void>) =>
@@ -117,7 +195,7 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
   const showing = beside("room", showRoom(around.signal));
   const watching = beside("configuration", watchConfiguration(around.signal));
 
-  await recording;
+  await Promise.all([recording, looking]);
   // The last records of the take have been written; those that the open channel takes go now, the rest next time.
   around.abort(new Error("the agent ends"));
   await Promise.all([sending, keepingSpace, showing, watching]);
@@ -174,7 +252,7 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
 
   /** Health for the hub and the page for the TV. A page that cannot be served is tried again, and stops nothing. */
   async function showRoom(signal: AbortSignal): Promise<void> {
-    const [{ openRoom, roomState, ownAddresses }, { Machine, reportHealth }] = await Promise.all([
+    const [{ openRoom, roomState, ownAddresses, adHocName }, { Machine, reportHealth }] = await Promise.all([
       import("./room/room.ts"),
       import("./health/health.ts"),
     ]);
@@ -188,6 +266,13 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
       const room = space.facts();
       return { ...machine, ...facts, agentVersion, link: uplink.link(), recording, ...(room && { space: room }) };
     };
+    /** The session whose recording came to an end last. */
+    const lastRecorded = () => {
+      const last = recorder.takes().at(-1);
+      if (!last?.ended || last.session === goal.session?.id) return null;
+      const known = [...(state.assignment()?.sessions ?? []), ...state.own()].find(({ id }) => id === last.session);
+      return { session: last.session, name: known?.name ?? "", ...uplink.receipted(last.session) };
+    };
     const serving = runForever({ name: "room", clock, log, baseMs: 1_000, capMs: 10_000 }, signal, async (signal) => {
       await using room = await openRoom({
         log,
@@ -195,12 +280,15 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
         port: config.room.port,
         ui: config.room.ui,
         ownPicture: () => recorder.ownPicture(),
+        begin: (session) => begunByHand(session, adHocName(hubNow(clock, state.hubTime()).utcMs)),
+        end: endedByHand,
         state: () =>
           roomState({
             nowUtc: isoUtc(clock.wallMs()),
             pairing: pairing.shown(),
             identity,
-            assignment: state.assignment(),
+            situation: situation(),
+            last: lastRecorded(),
             connected: uplink.connected(),
             health: latest,
             unsynced: uplink.unsynced(),

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { createLog, systemClock } from "../platform/platform.ts";
-import { HubAssignment, makeId } from "../protocol/protocol.ts";
+import { HubAssignment, makeId, type RoomSession } from "../protocol/protocol.ts";
 import { addReceipt } from "./ledger.ts";
-import { currentSession, nextSession, openEdgeState, recordingGoal } from "./state.ts";
+import { openEdgeState } from "./state.ts";
 
 const id = (i: number) => makeId("session", new Uint8Array(10).fill(i));
 const session = (i: number, fields: object) => ({
@@ -25,52 +25,7 @@ const assignment = (...sessions: object[]) =>
     point: { id: makeId("point", new Uint8Array(10)), name: "Xã A" },
     sessions,
   });
-const NOW = "2026-11-21T08:00:00.000Z";
 const started = "2026-11-21T07:00:00.000Z";
-
-describe("what the box does by its schedule", () => {
-  test("without a schedule it records nothing", () => {
-    expect(recordingGoal(null, NOW)).toEqual({ session: null, why: "sessionEnded" });
-  });
-
-  test("a live session is recorded from its own start", () => {
-    const live = assignment(session(1, {}), session(2, { state: "live", startedAt: started }));
-    expect(recordingGoal(live, NOW)).toEqual({ session: { id: id(2), startedAt: started }, why: "sessionEnded" });
-  });
-
-  test("a paused session stops the recording and says so", () => {
-    expect(recordingGoal(assignment(session(1, { state: "paused", startedAt: started })), NOW)).toEqual({
-      session: null,
-      why: "paused",
-    });
-  });
-
-  test("an ended session stops it for good", () => {
-    const ended = assignment(session(1, { state: "ended", startedAt: started, endedAt: NOW }));
-    expect(recordingGoal(ended, NOW)).toEqual({ session: null, why: "sessionEnded" });
-    expect(currentSession(ended)).toBeNull();
-  });
-
-  test("a live session goes before a paused one, the later before the earlier", () => {
-    const both = assignment(
-      session(1, { state: "paused", startedAt: NOW }),
-      session(2, { state: "live", startedAt: "2026-11-20T07:00:00.000Z" }),
-      session(3, { state: "live", startedAt: started }),
-    );
-    expect(currentSession(both)?.id).toBe(id(3));
-  });
-
-  test("the next session is the earliest draft; one without a date comes last", () => {
-    const plan = assignment(
-      session(1, {}),
-      session(2, { scheduledAt: "2026-12-02T01:00:00Z" }),
-      session(3, { scheduledAt: "2026-12-01T01:00:00Z" }),
-    );
-    expect(nextSession(plan)?.id).toBe(id(3));
-    expect(nextSession(assignment(session(1, {})))?.id).toBe(id(1));
-    expect(nextSession(assignment())).toBeNull();
-  });
-});
 
 describe("what the box remembers", () => {
   const inFolder = async (use: (directory: string) => Promise<void>) => {
@@ -96,8 +51,24 @@ describe("what the box remembers", () => {
       expect(await before.takeAssignment(revision(5, session(1, { state: "live", startedAt: started })))).toBe("taken");
       await before.updateLedger((ledgerOf, set) => set(take, addReceipt(ledgerOf(take), 0)));
       const after = await open(directory);
-      expect(recordingGoal(after.assignment(), NOW).session?.id).toBe(id(1));
+      expect(after.assignment()?.sessions[0]).toMatchObject({ id: id(1), state: "live" });
       expect(after.ledger(take)).toEqual({ records: 0, upTo: 1, also: [] });
+    }));
+
+  test("is there again after a restart: what was begun in this room, and the hub's time", () =>
+    inFolder(async (directory) => {
+      const before = await open(directory);
+      const own: RoomSession = {
+        ...{ id: id(7), name: "Buổi tiếp tại phòng", adHoc: true, by: "hand", endedAt: null },
+        startedAt: { utc: started, monotonicMs: 5, bootId: "b", hubOffsetMs: null, hubOffsetErrorMs: null },
+      };
+      const time = { utcMs: 1, monotonicMs: 2, bootId: "b", offsetMs: 3 };
+      await Promise.all([before.setOwn([own]), before.setHubTime(time)]);
+      const after = await open(directory);
+      expect(after.own()).toEqual([own]);
+      expect(after.hubTime()).toEqual(time);
+      await after.forgetAssignment();
+      expect((await open(directory)).own()).toEqual([]);
     }));
 
   test("is not overwritten by an older schedule, or by the same one come late", () =>

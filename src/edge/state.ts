@@ -1,23 +1,31 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { causeOf, moveDurable, openJsonStore, StoreError, type Clock, type Log } from "../platform/platform.ts";
-import { HubAssignment, type AssignedSession, type SessionId, type TakeId } from "../protocol/protocol.ts";
+import { HubAssignment, RoomSession, type TakeId } from "../protocol/protocol.ts";
+import { HubTime } from "./hub-time.ts";
 import { emptyLedger, TakeLedger } from "./ledger.ts";
 
 /**
- * What the agent must know again after a restart, hub or no hub: the schedule with the session it is in, and what the
- * hub has confirmed. Never evidence: with this file lost, everything is sent once more, and nothing else happens.
+ * What the agent must know again after a restart, hub or no hub: the schedule, the sessions that were begun in this
+ * room, the hub's time, and what the hub has confirmed. Never evidence: with this file lost, everything is sent once more, and nothing else happens.
  */
 export interface EdgeState {
   assignment(): HubAssignment | null;
   /** "old": not newer than what is known, and ignored. */
   takeAssignment(assignment: HubAssignment): Promise<"taken" | "old">;
+  /** Sessions begun in this room of which the hub does not know all, or which it has not moved on; oldest first. */
+  own(): readonly RoomSession[];
+  /** In memory at once; resolves when it is on disk. */
+  setOwn(own: RoomSession[]): Promise<void>;
+  /** The hub's time as it was last measured. */
+  hubTime(): HubTime | null;
+  setHubTime(time: HubTime): Promise<void>;
   ledger(take: TakeId): TakeLedger | undefined;
   /** Changes the ledger of takes in one durable write. */
   updateLedger(
     change: (ledgerOf: (take: TakeId) => TakeLedger, set: (take: TakeId, next: TakeLedger) => void) => void,
   ): Promise<void>;
-  /** Paired anew, perhaps with another hub: its revisions begin elsewhere. */
+  /** Paired anew, perhaps with another hub: its revisions and sessions begin elsewhere. */
   forgetAssignment(): Promise<void>;
 }
 
@@ -25,10 +33,12 @@ const EdgeStateFile = z.object({
   v: z.literal(1),
   assignment: HubAssignment.nullable(),
   takes: z.record(z.string(), TakeLedger),
+  own: z.array(RoomSession).default([]),
+  hubTime: HubTime.nullable().default(null),
 });
 type EdgeStateFile = z.infer<typeof EdgeStateFile>;
 
-const emptyState = (): EdgeStateFile => ({ v: 1, assignment: null, takes: {} });
+const emptyState = (): EdgeStateFile => ({ v: 1, assignment: null, takes: {}, own: [], hubTime: null });
 
 export async function openEdgeState(dataDirectory: string, log: Log, clock: Clock): Promise<EdgeState> {
   const path = join(dataDirectory, "state.json");
@@ -48,6 +58,10 @@ export async function openEdgeState(dataDirectory: string, log: Log, clock: Cloc
       await store.update((data) => (data.assignment = assignment));
       return "taken";
     },
+    own: () => store.data.own,
+    setOwn: (own) => store.update((data) => (data.own = own)),
+    hubTime: () => store.data.hubTime,
+    setHubTime: (time) => store.update((data) => (data.hubTime = time)),
     ledger: (take) => store.data.takes[take],
     updateLedger: (change) =>
       store.update((data) =>
@@ -56,39 +70,6 @@ export async function openEdgeState(dataDirectory: string, log: Log, clock: Cloc
           (take, next) => (data.takes[take] = next),
         ),
       ),
-    forgetAssignment: () => store.update((data) => (data.assignment = null)),
+    forgetAssignment: () => store.update((data) => Object.assign(data, { assignment: null, own: [] })),
   };
 }
-
-/** What the recorder is to do. */
-export interface RecordingGoal {
-  session: { id: SessionId; startedAt: string } | null;
-  /** Why it stops, where it stops. */
-  why: "sessionEnded" | "paused";
-}
-
-/** The session that the room is in: live, or paused; the hub keeps a room in one at a time. */
-export function currentSession(assignment: HubAssignment | null): AssignedSession | null {
-  const sessions = assignment?.sessions ?? [];
-  return (
-    sessions.filter((s) => s.state === "live").sort((a, b) => compare(b.startedAt, a.startedAt))[0] ??
-    sessions.filter((s) => s.state === "paused").sort((a, b) => compare(b.startedAt, a.startedAt))[0] ??
-    null
-  );
-}
-
-/** @param nowUtc stands in for the start of a live session whose start the hub does not name */
-export function recordingGoal(assignment: HubAssignment | null, nowUtc: string): RecordingGoal {
-  const session = currentSession(assignment);
-  if (session?.state === "live")
-    return { session: { id: session.id, startedAt: session.startedAt ?? nowUtc }, why: "sessionEnded" };
-  return { session: null, why: session?.state === "paused" ? "paused" : "sessionEnded" };
-}
-
-/** The earliest session that has not begun; those without a date come last. */
-export function nextSession(assignment: HubAssignment | null): AssignedSession | null {
-  const drafts = (assignment?.sessions ?? []).filter((s) => s.state === "draft");
-  return drafts.sort((a, b) => compare(a.scheduledAt ?? "9", b.scheduledAt ?? "9"))[0] ?? null;
-}
-
-const compare = (a: string | null, b: string | null): number => ((a ?? "") < (b ?? "") ? -1 : 1);

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Health } from "./health.ts";
 import { BoxId, PointId, SessionId, TakeId } from "./ids.ts";
-import { SignedRecord } from "./records.ts";
+import { ClockReading, SignedRecord } from "./records.ts";
 
 /**
  * Messages over the control WebSocket (ALPN diemcau-http, path CONTROL_PATH), one JSON object per text frame.
@@ -65,10 +65,29 @@ export const BoxRecords = z.looseObject({
 export const BoxHealth = z.looseObject({ type: z.literal("health"), health: Health });
 /** NTP-style exchange: t0 is the box's wall clock when it asked. */
 export const BoxClock = z.looseObject({ type: z.literal("clock"), t0: z.number() });
-export const BoxMessage = z.discriminatedUnion("type", [BoxHello, BoxRecords, BoxHealth, BoxClock]);
+/** A session that was begun in the room: by the cached schedule while the hub was away, or by hand. */
+export const RoomSession = z.looseObject({
+  id: SessionId,
+  name: z.string().min(1).max(200),
+  /** Made at the box: the hub learns of it by this message. */
+  adHoc: z.boolean(),
+  by: z.enum(["schedule", "hand"]),
+  startedAt: ClockReading,
+  /** When the room stopped recording it by itself; null while it goes on, or where the hub has taken over. */
+  endedAt: ClockReading.nullable(),
+});
+/** All sessions begun in the room that the hub has not taken note of to their end; `at` is when this was said. */
+export const BoxRoomSessions = z.looseObject({
+  type: z.literal("roomSessions"),
+  at: ClockReading,
+  sessions: z.array(RoomSession).max(100),
+});
+export const BoxMessage = z.discriminatedUnion("type", [BoxHello, BoxRecords, BoxHealth, BoxClock, BoxRoomSessions]);
 export type BoxMessage = z.infer<typeof BoxMessage>;
 export type BoxHello = z.infer<typeof BoxHello>;
 export type BoxRecords = z.infer<typeof BoxRecords>;
+export type RoomSession = z.infer<typeof RoomSession>;
+export type BoxRoomSessions = z.infer<typeof BoxRoomSessions>;
 
 // ---- hub → box
 
@@ -104,6 +123,11 @@ export const HubResend = z.looseObject({
 });
 /** t0 as asked, t1 when the hub read the question, t2 when it wrote the answer; wall clocks, ms since 1970. */
 export const HubClock = z.looseObject({ type: z.literal("clock"), t0: z.number(), t1: z.number(), t2: z.number() });
+/** What the hub has taken note of: the beginning of each, and where `ended` is true its end too. */
+export const HubAdopted = z.looseObject({
+  type: z.literal("adopted"),
+  sessions: z.array(z.looseObject({ id: SessionId, ended: z.boolean() })),
+});
 export const HubMessage = z.discriminatedUnion("type", [
   HubWelcome,
   HubAssignment,
@@ -111,10 +135,12 @@ export const HubMessage = z.discriminatedUnion("type", [
   HubReceipts,
   HubResend,
   HubClock,
+  HubAdopted,
 ]);
 export type HubMessage = z.infer<typeof HubMessage>;
 export type HubAssignment = z.infer<typeof HubAssignment>;
 export type HubHave = z.infer<typeof HubHave>;
+export type HubAdopted = z.infer<typeof HubAdopted>;
 
 /** Both sides ping; a peer that has been silent for this long is taken for dead and the socket destroyed. */
 export const CONTROL_PING_MS = 1_000;

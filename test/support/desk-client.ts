@@ -34,8 +34,9 @@ export class DeskClient {
   pair = (code: string, pointName: string) =>
     this.request<{ box: string; point: { id: string; name: string } }>("POST", "/api/pairing", { code, pointName });
   revoke = (box: string) => this.request<unknown>("POST", `/api/boxes/${box}/revoke`);
-  createSession = (name: string, points: { id: string; role: PointRole }[]) =>
-    this.request<SessionView>("POST", "/api/sessions", { name, points });
+  createSession = (name: string, points: { id: string; role: PointRole }[], scheduledAt?: string) =>
+    this.request<SessionView>("POST", "/api/sessions", { name, points, ...(scheduledAt && { scheduledAt }) });
+  sessions = () => this.request<SessionView[]>("GET", "/api/sessions");
   session = (id: string) => this.request<SessionView>("GET", `/api/sessions/${id}`);
   act = (id: string, act: "start" | "pause" | "resume" | "end") =>
     this.request<SessionView>("POST", `/api/sessions/${id}/${act}`);

@@ -178,6 +178,7 @@ export async function openDeskFixture(options: {
         createdAt: new Date().toISOString(),
         startedAt: null,
         endedAt: null,
+        adHoc: false,
         points: body.points.map(({ id, role }) => ({ id, role, name: names.get(id)! })),
         events: [event("created")],
       }),

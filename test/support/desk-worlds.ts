@@ -108,6 +108,7 @@ export const session = (nowMs: number, plan: SessionPlan): SessionView => ({
   createdAt: iso(nowMs - 30 * HOUR_MS),
   startedAt: plan.startedMs === undefined ? null : iso(plan.startedMs),
   endedAt: plan.endedMs === undefined ? null : iso(plan.endedMs),
+  adHoc: false,
   points: plan.points.map((name, i) => ({ id: pointId(name), name, role: i === 0 ? "central" : "delegate" })),
   events: [
     event(nowMs - 30 * HOUR_MS, "created", CLERK),
@@ -585,6 +586,7 @@ export function roomScreen(name: RoomScreenName, nowMs: number): RoomState {
           role: "delegate",
           state: name === "paused" ? "paused" : "live",
           startedAt: iso(nowMs - 31 * MINUTE_MS),
+          begunBy: connected ? "hub" : "schedule",
         }
       : null,
     recording: grows ? { session: of, sessionName, since: iso(nowMs - 31 * MINUTE_MS), seconds: 1_860 } : null,
@@ -593,6 +595,9 @@ export function roomScreen(name: RoomScreenName, nowMs: number): RoomState {
         ? { id: of, name: sessionName, role: "delegate", scheduledAt: iso(nowMs + 130 * MINUTE_MS) }
         : null,
     noRoom: null,
+    start: name === "ready" ? { session: of } : null,
+    stop: open && !connected ? { session: of } : null,
+    receipt: null,
     unsynced: { segments: 2, bytes: 5e6 },
     hubAddress: "diemcau.quangngai.gov.vn:443",
     addresses: ["10.24.3.17"],

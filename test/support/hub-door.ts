@@ -92,6 +92,7 @@ export async function openHubDoor({ clock = systemClock, records = {} }: DoorOpt
           point: { id: fleet.pointOf(box)!, name: "Xã A" },
           sessions: [],
         }),
+      adopt: () => Promise.resolve({ type: "adopted", sessions: [] }),
     },
     records: {
       accept: (_box, { session, take, firstN, items }: BoxRecords): Promise<HubHave> =>

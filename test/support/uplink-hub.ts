@@ -9,6 +9,7 @@ import { createLog, systemClock } from "../../src/platform/platform.ts";
 import { createArchive } from "../../src/hub/archive/archive.ts";
 import { openDatabase, type HubDatabase } from "../../src/hub/database/database.ts";
 import { createFleet, openAuthority, type Authority, type Fleet } from "../../src/hub/fleet/fleet.ts";
+import { createReception } from "../../src/hub/reception/reception.ts";
 import { createGateway } from "../../src/hub/gateway/gateway.ts";
 
 /** The hub's own gateway, fleet and archive on a loopback port, without the desk: what a box's uplink talks to. */
@@ -48,6 +49,7 @@ export async function startUplinkHub(options: { port?: number } = {}): Promise<U
     boxKey: (box) => fleet.boxKey(box),
     send: (box, message) => void fleet.send(box, message),
   });
+  const reception = createReception({ db, clock, log });
   const hub = { assignment: { revision: 1, sessions: [] } as UplinkHub["assignment"] };
   const fleet = await createFleet({
     db,
@@ -56,6 +58,7 @@ export async function startUplinkHub(options: { port?: number } = {}): Promise<U
     authority,
     records: archive.records,
     assignments: {
+      adopt: (box, message) => reception.adopt(box, message),
       async forBox(box) {
         const { id, name } = await db
           .selectFrom("bridgePoint")

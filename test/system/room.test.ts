@@ -5,12 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createLog, systemClock } from "../../src/platform/platform.ts";
+import { makeId, type SessionId } from "../../src/protocol/protocol.ts";
 import { openRoom, roomState, type Room, type RoomFacts } from "../../src/edge/room/room.ts";
 import { until } from "../support/until.ts";
 
 let directory: string;
 let room: Room;
 let facts: RoomFacts;
+let acts: [string, SessionId | null][];
 
 const jpeg = (id: number) => Buffer.from([0xff, 0xd8, id, id, id, 0xff, 0xd9]);
 /** As ffmpeg does it: another file under the same name. */
@@ -35,12 +37,19 @@ function gather(response: IncomingMessage): () => Buffer {
 }
 
 beforeEach(async () => {
+  acts = [];
   directory = await mkdtemp(join(tmpdir(), "diemcau-room-"));
   facts = {
     nowUtc: "2026-11-21T08:00:00.000Z",
     pairing: { state: "connecting" },
     identity: null,
-    assignment: null,
+    situation: {
+      assignment: null,
+      own: [],
+      now: { utcMs: Date.parse("2026-11-21T08:00:00.000Z"), monotonicMs: 0, bootId: "b" },
+      awayMs: null,
+    },
+    last: null,
     connected: false,
     health: null,
     unsynced: { segments: 0, bytes: 0 },
@@ -56,6 +65,8 @@ beforeEach(async () => {
     ui: directory,
     state: () => roomState(facts),
     ownPicture: () => join(directory, "own.jpg"),
+    begin: (session) => acts.push(["begin", session]) === 1,
+    end: (session) => acts.push(["end", session]) === 1,
   });
 });
 afterEach(async () => {
@@ -75,6 +86,29 @@ describe("room page", () => {
   test("is not for a web page that reaches loopback under a name of its own", async () => {
     expect((await open("/api/room", { host: `evil.example:${room.port}` })).statusCode).toBe(403);
     expect((await open("/api/room", { host: `localhost:${room.port}` })).statusCode).toBe(200);
+  });
+
+  test("begins and ends a session for its own page only, and says when that is not on offer any more", async () => {
+    const session = makeId("session", new Uint8Array(10));
+    const origin = `http://127.0.0.1:${room.port}`;
+    const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
+      fetch(`${origin}/api/room/${path}`, {
+        method: "POST",
+        headers: { origin, "content-type": "application/json", ...headers },
+        body: JSON.stringify(body),
+      }).then(({ status }) => status);
+    expect(await post("start", { session: null }, { origin: "http://evil.example" })).toBe(403);
+    expect(await post("start", { session: null }, { "content-type": "text/plain" })).toBe(403);
+    expect(await post("start", {})).toBe(400);
+    expect(await post("stop", { session: null })).toBe(400);
+    expect((await fetch(`${origin}/api/room/start`)).status).toBe(404);
+    expect(acts).toEqual([]);
+    expect(await post("start", { session: null })).toBe(204);
+    expect(await post("stop", { session })).toBe(409);
+    expect(acts).toEqual([
+      ["begin", null],
+      ["end", session],
+    ]);
   });
 
   test("tells a change at once, and only changes", async () => {

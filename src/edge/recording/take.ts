@@ -29,7 +29,8 @@ import {
   type GapCause,
   type TakeEndRecord,
 } from "../../protocol/protocol.ts";
-import type { EndOfTake, Gap, Moment } from "./gap.ts";
+import type { Moment } from "../moment.ts";
+import type { EndOfTake, Gap } from "./gap.ts";
 import { unwrapMs, type ListedSegment } from "./segment-list.ts";
 
 /** Written before a take's encoder starts: what its records need even if everything dies before the first of them. */

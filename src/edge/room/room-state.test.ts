@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { HubAssignment, makeId, type Health } from "../../protocol/protocol.ts";
+import type { Situation } from "../schedule.ts";
 import { roomState, type RoomFacts } from "./room-state.ts";
 
 const point = { id: makeId("point", new Uint8Array(10)), name: "Xã cũ" };
@@ -45,11 +46,19 @@ const health = (recording: Partial<Health["recording"]>): Health => ({
   },
   source: "test",
 });
+const situation = (assignment: HubAssignment | null, change: Partial<Situation> = {}): Situation => ({
+  assignment,
+  own: [],
+  now: { utcMs: Date.parse("2026-11-21T08:00:00.000Z"), monotonicMs: 0, bootId: "b" },
+  awayMs: null,
+  ...change,
+});
 const facts = (overrides: Partial<RoomFacts>): RoomFacts => ({
   nowUtc: "2026-11-21T08:00:00.000Z",
   pairing: { state: "paired" },
   identity: { box: makeId("box", new Uint8Array(10)), point },
-  assignment: live,
+  situation: situation(live),
+  last: null,
   connected: true,
   health: health({}),
   unsynced: { segments: 0, bytes: 0 },
@@ -85,7 +94,28 @@ describe("room state", () => {
 
   test("calls the point by the name that the hub gave it last", () => {
     expect(roomState(facts({})).point?.name).toBe("Xã mới");
-    expect(roomState(facts({ assignment: null })).point?.name).toBe("Xã cũ");
-    expect(roomState(facts({ assignment: null, identity: null })).point).toBeNull();
+    expect(roomState(facts({ situation: situation(null) })).point?.name).toBe("Xã cũ");
+    expect(roomState(facts({ situation: situation(null), identity: null })).point).toBeNull();
+  });
+
+  test("shows what was begun in this room, and that it may be ended here", () => {
+    const id = makeId("session", new Uint8Array(10).fill(9));
+    const startedAt = {
+      ...{ utc: "2026-11-21T07:58:00.000Z", monotonicMs: 0, bootId: "b" },
+      ...{ hubOffsetMs: null, hubOffsetErrorMs: null },
+    };
+    const own = [{ id, name: "Buổi tiếp tại phòng", adHoc: true, by: "hand" as const, startedAt, endedAt: null }];
+    const recording = health({ session: id });
+    const state = roomState(facts({ situation: situation(null, { own, awayMs: 60_000 }), health: recording }));
+    expect(state.session).toMatchObject({ id, state: "live", begunBy: "hand" });
+    expect(state.recording).toMatchObject({ session: id, sessionName: "Buổi tiếp tại phòng" });
+    expect(state).toMatchObject({ start: null, stop: { session: id } });
+  });
+
+  test("calls a recording complete at the hub when every segment is signed for, and a recording of nothing never", () => {
+    const last = { session: sessionId, name: "Định kỳ", segments: 12, verified: 11 };
+    expect(roomState(facts({ last })).receipt).toMatchObject({ complete: false });
+    expect(roomState(facts({ last: { ...last, verified: 12 } })).receipt).toMatchObject({ complete: true });
+    expect(roomState(facts({ last: { ...last, segments: 0, verified: 0 } })).receipt).toBeNull();
   });
 });

@@ -2,18 +2,20 @@ import {
   lampsOf,
   type BoxId,
   type Health,
-  type HubAssignment,
   type PointId,
   type RoomPairing,
   type RoomState,
+  type SessionId,
 } from "../../protocol/protocol.ts";
-import { currentSession, nextSession } from "../state.ts";
+import { currentSession, nextSession, offerOf, type Situation } from "../schedule.ts";
 
 export interface RoomFacts {
   nowUtc: string;
   pairing: RoomPairing;
   identity: { box: BoxId; point: { id: PointId; name: string } } | null;
-  assignment: HubAssignment | null;
+  situation: Situation;
+  /** The last session whose recording is over, with its closed segments and those that the hub has signed for. */
+  last: { session: SessionId; name: string; segments: number; verified: number } | null;
   connected: boolean;
   health: Health | null;
   unsynced: { segments: number; bytes: number };
@@ -24,9 +26,10 @@ export interface RoomFacts {
 
 /** What the TV shows; pure. The schedule comes from the cache, so that a room without its hub is not blind. */
 export function roomState(facts: RoomFacts): RoomState {
-  const { identity, assignment, connected, health } = facts;
-  const session = currentSession(assignment);
-  const next = nextSession(assignment);
+  const { identity, situation, connected, health, last } = facts;
+  const { assignment } = situation;
+  const session = currentSession(situation);
+  const next = nextSession(situation);
   const recorded = health?.recording;
   const refused = health?.space?.sessions.find(({ ready }) => !ready) ?? null;
   return {
@@ -38,30 +41,30 @@ export function roomState(facts: RoomFacts): RoomState {
     connected,
     lamps: lampsOf(health ?? undefined, connected, session?.state === "live"),
     health,
-    session: session && {
-      id: session.id,
-      name: session.name,
-      role: session.role,
-      state: session.state,
-      startedAt: session.startedAt,
-    },
+    session,
     recording:
       recorded?.growing && recorded.session
         ? {
             session: recorded.session,
-            sessionName: assignment?.sessions.find(({ id }) => id === recorded.session)?.name ?? "",
+            sessionName: nameOf(situation, recorded.session),
             since: session?.startedAt ?? facts.nowUtc,
             seconds: recorded.seconds,
           }
         : null,
     nextSession: next && { id: next.id, name: next.name, role: next.role, scheduledAt: next.scheduledAt },
     noRoom: refused && {
-      name: assignment?.sessions.find(({ id }) => id === refused.session)?.name ?? "",
+      name: nameOf(situation, refused.session),
       missingBytes: refused.missingBytes,
     },
+    ...(identity ? offerOf(situation) : { start: null, stop: null }),
+    // A recording of nothing has nothing to be signed for.
+    receipt: last && last.segments > 0 ? { ...last, complete: last.verified === last.segments } : null,
     unsynced: facts.unsynced,
     hubAddress: facts.hubAddress,
     addresses: facts.addresses,
     agentVersion: facts.agentVersion,
   };
 }
+
+const nameOf = ({ assignment, own }: Situation, session: SessionId): string =>
+  [...(assignment?.sessions ?? []), ...own].find(({ id }) => id === session)?.name ?? "";

@@ -3,14 +3,24 @@ import { readFile, stat } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
 import { serve, type ServerType } from "@hono/node-server";
 import { serveStatic } from "@hono/node-server/serve-static";
-import { Hono } from "hono";
+import { Hono, type Context } from "hono";
 import { streamSSE } from "hono/streaming";
 import type { AddressInfo } from "node:net";
+import { z } from "zod";
 import { causeOf, type Clock, type Log } from "../../platform/platform.ts";
-import { ROOM_EVENTS_PATH, ROOM_PICTURE_PATH, ROOM_STATE_PATH, type RoomState } from "../../protocol/protocol.ts";
+import {
+  ROOM_EVENTS_PATH,
+  ROOM_PICTURE_PATH,
+  ROOM_START_PATH,
+  ROOM_STATE_PATH,
+  ROOM_STOP_PATH,
+  SessionId,
+  type RoomState,
+} from "../../protocol/protocol.ts";
 import { Pictures } from "./pictures.ts";
 
 export { roomState, type RoomFacts } from "./room-state.ts";
+export { adHocName } from "./ad-hoc-name.ts";
 
 /** The page and the facts for the room's TV; on loopback only, so it needs neither sign-in nor certificate. */
 export interface Room extends AsyncDisposable {
@@ -29,7 +39,13 @@ export interface RoomOptions {
   state: () => RoomState;
   /** Path of the JPEG that the encoder keeps rewriting. */
   ownPicture: () => string;
+  /** @returns false where that is not on offer now; `null` is a session that the box makes itself */
+  begin: (session: SessionId | null) => boolean;
+  end: (session: SessionId) => boolean;
 }
+
+const Begin = z.strictObject({ session: SessionId.nullable() });
+const End = z.strictObject({ session: SessionId });
 
 /** A TV, a technician's browser and a few reloads that have not been noticed yet. */
 const MAX_STREAMS = 8;
@@ -63,6 +79,27 @@ export async function openRoom(options: RoomOptions): Promise<Room> {
     await next();
     return undefined;
   });
+  /** Only what the page itself sends: another site can neither set this type of content nor leave out its origin. */
+  const act = async (c: Context, perform: (body: unknown) => boolean | undefined) => {
+    const host = c.req.header("host") ?? "";
+    const json = /^application\/json\b/.test(c.req.header("content-type") ?? "");
+    if (c.req.header("origin") !== `http://${host}` || !json) return c.text("only from the room's own page\n", 403);
+    const done = perform(await c.req.json().catch(() => undefined));
+    if (done === undefined) return c.text("not understood\n", 400);
+    return done ? c.body(null, 204) : c.text("not on offer any more\n", 409);
+  };
+  app.post(ROOM_START_PATH, (c) =>
+    act(c, (body) => {
+      const begin = Begin.safeParse(body);
+      return begin.success ? options.begin(begin.data.session) : undefined;
+    }),
+  );
+  app.post(ROOM_STOP_PATH, (c) =>
+    act(c, (body) => {
+      const end = End.safeParse(body);
+      return end.success ? options.end(end.data.session) : undefined;
+    }),
+  );
   app.get(ROOM_STATE_PATH, (c) => c.json(state()));
   app.get(ROOM_EVENTS_PATH, (c) => {
     if (streams >= MAX_STREAMS) return c.text("too many screens\n", 503);

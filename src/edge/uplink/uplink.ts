@@ -16,6 +16,8 @@ import {
   type TakeId,
 } from "../../protocol/protocol.ts";
 import { addProvinceReceipt, addReceipt, isReceipted, isSettled, removeReceipt } from "../ledger.ts";
+import { readHubTime } from "../hub-time.ts";
+import { keepOwn } from "../schedule.ts";
 import type { Space } from "../space/space.ts";
 import type { EdgeState } from "../state.ts";
 import type { HubOffset } from "./clock-offset.ts";
@@ -77,6 +79,10 @@ export interface Uplink extends AsyncDisposable {
   hubOffset(): HubOffset | null;
   unsynced(): { segments: number; bytes: number };
   sendHealth(health: Health): void;
+  /** The sessions begun in this room have changed. */
+  tellOwn(): void;
+  /** How much of a session's recording is closed, and how much of that the hub has signed for. */
+  receipted(session: SessionId): { segments: number; verified: number };
   /** A session has ended, or the limit changed: send what is there. */
   syncNow(): void;
   run(recordings: Recordings, signal: AbortSignal): Promise<void>;
@@ -86,6 +92,8 @@ const REFUSED_AFTER_MS = 15_000;
 const LIVE_WITHIN_MS = 3_000;
 const PUMP_EVERY_MS = 1_000;
 const LINE_LOOK_MS = 500;
+/** Per message, as the protocol has it. */
+const MAX_OWN = 100;
 
 /** Opens the relays only, which takes milliseconds: the recorder needs their address before anything else. */
 export async function openUplink(options: UplinkOptions): Promise<Uplink> {
@@ -222,6 +230,21 @@ class LiveUplink implements Uplink {
     this.control.send({ type: "health", health });
   }
 
+  tellOwn(): void {
+    const { clock, state } = this.options;
+    const own = state.own();
+    if (own.length === 0) return;
+    const at = readHubTime(clock, state.hubTime(), this.hubOffset());
+    this.control.send({ type: "roomSessions", at, sessions: own.slice(-MAX_OWN) });
+  }
+
+  receipted(session: SessionId): { segments: number; verified: number } {
+    const { state } = this.options;
+    const segments = (this.recordings?.segments() ?? []).filter(({ name }) => name.session === session);
+    const verified = segments.filter(({ name: { take, seq } }) => isReceipted(state.ledger(take), seq));
+    return { segments: segments.length, verified: verified.length };
+  }
+
   syncNow(): void {
     this.sync.nudge();
   }
@@ -299,6 +322,8 @@ class LiveUplink implements Uplink {
       type: "hello",
       ...{ controlVersion: 1, agentVersion, bootId: clock.bootId, takes, awaitingProvince },
     });
+    // Before any record: the hub takes none of a session that it does not know.
+    this.tellOwn();
     this.sync.lineBack();
     onChange();
   }
@@ -321,6 +346,10 @@ class LiveUplink implements Uplink {
         this.pump();
         return;
       }
+      case "adopted":
+        await state.setOwn(keepOwn(state.own(), message.sessions, state.assignment()));
+        onChange();
+        return;
       case "receipts":
         await this.takeReceipts(message.items);
         return;

@@ -198,4 +198,12 @@ export const migrations: Record<string, Migration> = {
         .execute();
     },
   },
+  "005-schedule": {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .alterTable("session")
+        .addColumn("adHoc", "integer", (c) => c.notNull().defaultTo(0))
+        .execute();
+    },
+  },
 };

@@ -65,6 +65,8 @@ export interface SessionTable {
   createdAt: string;
   startedAt: string | null;
   endedAt: string | null;
+  /** 1: begun in a room, and planned by nobody. */
+  adHoc: Generated<0 | 1>;
 }
 
 export interface SessionPointTable {
@@ -77,7 +79,16 @@ export interface SessionEventTable {
   id: Generated<number>;
   sessionId: SessionId;
   at: string;
-  kind: "created" | "started" | "paused" | "resumed" | "ended" | "roomLost" | "roomBack";
+  kind:
+    | "created"
+    | "started"
+    | "paused"
+    | "resumed"
+    | "ended"
+    | "roomLost"
+    | "roomBack"
+    | "startedByRoom"
+    | "endedByRoom";
   /** Name of the user at that time; null where the system noted it by itself. */
   actor: string | null;
   pointId: PointId | null;

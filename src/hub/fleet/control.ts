@@ -6,7 +6,9 @@ import {
   type BoxHello,
   type BoxId,
   type BoxRecords,
+  type BoxRoomSessions,
   type Health,
+  type HubAdopted,
   type HubAssignment,
   type HubHave,
   type HubMessage,
@@ -16,9 +18,10 @@ import {
 } from "../../protocol/protocol.ts";
 import { causeOf, type Clock, type Log } from "../../platform/platform.ts";
 
-/** What a box must know of its sessions (reception). */
+/** What a box must know of its sessions, and what it says of those that were begun in its room (reception). */
 export interface AssignmentsPort {
   forBox(box: BoxId): Promise<HubAssignment>;
+  adopt(box: BoxId, message: BoxRoomSessions): Promise<HubAdopted>;
 }
 
 /** Evidence records and receipts (archive). */
@@ -82,6 +85,7 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set([
   "records",
   "health",
   "clock",
+  "roomSessions",
 ] satisfies BoxMessage["type"][]);
 
 /** Boxes of a later version may say more than this hub knows: unknown types are no fault, broken known ones are. */
@@ -186,6 +190,12 @@ export function openControl(options: ControlOptions): ControlChannel {
       case "hello":
         log.info("control.hello", { agentVersion: message.agentVersion, takes: message.takes.length });
         inOrder("hello", () => greet(message));
+        return;
+      case "roomSessions":
+        // In line with the records, which are of these sessions.
+        inOrder("roomSessions", async () => {
+          send(await assignments.adopt(box, message));
+        });
         return;
       case "records":
         inOrder("records", async () => {

@@ -69,6 +69,7 @@ beforeEach(() => {
           createdAt: "",
           startedAt: null,
           endedAt: null,
+          adHoc: false,
           points: [],
           events: [],
         };

@@ -54,6 +54,8 @@ export interface SessionView {
   createdAt: string;
   startedAt: string | null;
   endedAt: string | null;
+  /** Nobody had planned it: it was begun in a room. */
+  adHoc: boolean;
   points: { id: PointId; name: string; role: PointRole }[];
   /** The session's log, oldest first. */
   events: SessionEventView[];
@@ -61,7 +63,17 @@ export interface SessionView {
 
 export interface SessionEventView {
   at: string;
-  kind: "created" | "started" | "paused" | "resumed" | "ended" | "roomLost" | "roomBack";
+  kind:
+    | "created"
+    | "started"
+    | "paused"
+    | "resumed"
+    | "ended"
+    | "roomLost"
+    | "roomBack"
+    /** The room began to record without the hub: by the cached schedule, or by hand. */
+    | "startedByRoom"
+    | "endedByRoom";
   /** Name of the user, or null where the system itself noted it. */
   actor: string | null;
   point: { id: PointId; name: string } | null;

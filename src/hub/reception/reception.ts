@@ -2,9 +2,12 @@ import type { Transaction } from "kysely";
 import type {
   AssignedSession,
   BoxId,
+  BoxRoomSessions,
+  HubAdopted,
   HubAssignment,
   PointId,
   PointRole,
+  RoomSession,
   SessionId,
   SessionState,
 } from "../../protocol/protocol.ts";
@@ -12,6 +15,7 @@ import { makeId, PLANNED_MINUTES } from "../../protocol/protocol.ts";
 import { isoUtc, randomId, type Clock, type Log } from "../../platform/platform.ts";
 import type { Database, HubDatabase, SessionEventTable } from "../database/database.ts";
 import type { SessionView } from "../http/views.ts";
+import { momentAtHub, planAdoption } from "./adoption.ts";
 import { decide, pointsFault, roomNote, type SessionAct } from "./transition.ts";
 
 /** Boxes that were switched off for a month still learn that a session has ended. */
@@ -49,6 +53,11 @@ export interface Reception {
   running(): Promise<RunningRoom[]>;
   /** What the box must know: sessions of its point that have not ended, or ended within 30 days. */
   forBox(box: BoxId): Promise<HubAssignment>;
+  /**
+   * Takes note of sessions that a room began without the hub: what the hub does not know becomes an ad hoc session, a
+   * draft becomes live. Saying the same again changes nothing.
+   */
+  adopt(box: BoxId, message: BoxRoomSessions): Promise<HubAdopted>;
   /** Notes in the running session of this point that its room went or came back; nothing where none runs. */
   noteRoom(point: PointId, kind: "roomLost" | "roomBack"): Promise<void>;
   /**
@@ -117,12 +126,7 @@ export function createReception({ db, clock, log }: { db: HubDatabase; clock: Cl
   }
 
   async function running(): Promise<RunningRoom[]> {
-    const rows = await db
-      .selectFrom("sessionPoint")
-      .innerJoin("session", "session.id", "sessionPoint.sessionId")
-      .select(["pointId", "role", "session.id", "name", "state"])
-      .where("state", "in", RUNNING)
-      .execute();
+    const rows = await runningAt(db);
     return rows.map(({ pointId, ...session }) => ({ point: pointId, session }));
   }
 
@@ -155,9 +159,78 @@ export function createReception({ db, clock, log }: { db: HubDatabase; clock: Cl
     if (noted) changed(noted);
   }
 
+  async function adoptOne(box: BoxId, mine: RoomSession, at: { startedAt: string; endedAt: string | null }) {
+    const { id } = mine;
+    return db.transaction().execute(async (trx) => {
+      const { pointId } = await trx.selectFrom("box").select("pointId").where("id", "=", box).executeTakeFirstOrThrow();
+      const known = await trx.selectFrom("session").selectAll().where("id", "=", id).executeTakeFirst();
+      const points = await trx.selectFrom("sessionPoint").select("pointId").where("sessionId", "=", id).execute();
+      const last = await trx
+        .selectFrom("sessionEvent")
+        .select("kind")
+        .where("sessionId", "=", id)
+        .where("pointId", "=", pointId)
+        .where("kind", "in", ["startedByRoom", "endedByRoom"])
+        .orderBy("id", "desc")
+        .executeTakeFirst();
+      const busy = known
+        ? (await busyPoints(trx, id)).length > 0
+        : (await runningAt(trx)).some((room) => room.pointId === pointId);
+      const plan = planAdoption({
+        ...at,
+        known: known && {
+          state: known.state,
+          adHoc: known.adHoc === 1,
+          endedAt: known.endedAt,
+          member: points.some((point) => point.pointId === pointId),
+        },
+        noted: last?.kind as "startedByRoom" | "endedByRoom" | undefined,
+        busy,
+      });
+      if (plan.kind === "refuse") return "refused";
+      if (plan.create) {
+        await trx
+          .insertInto("session")
+          .values({
+            ...{ id, name: mine.name, state: "draft", scheduledAt: null, createdAt: now() },
+            ...{ startedAt: null, endedAt: null, adHoc: 1 },
+          })
+          .execute();
+        await trx.insertInto("sessionPoint").values({ sessionId: id, pointId, role: "central" }).execute();
+      }
+      if (plan.set) await trx.updateTable("session").set(plan.set).where("id", "=", id).execute();
+      for (const { kind, at, ofPoint } of plan.events)
+        await trx
+          .insertInto("sessionEvent")
+          .values({ sessionId: id, at, kind, actor: null, pointId: ofPoint ? pointId : null })
+          .execute();
+      if (!plan.create && !plan.set && plan.events.length === 0) return "same";
+      await raiseRevision(trx, clock.wallMs());
+      return "changed";
+    });
+  }
+
   return {
     running,
     noteRoom,
+    async adopt(box, { at, sessions }) {
+      const hubMs = clock.wallMs();
+      const noted: HubAdopted["sessions"] = [];
+      for (const mine of sessions) {
+        const startedAt = momentAtHub(mine.startedAt, at, hubMs);
+        const endedAt = mine.endedAt && momentAtHub(mine.endedAt, at, hubMs);
+        const outcome = await adoptOne(box, mine, { startedAt, endedAt });
+        if (outcome === "refused") {
+          log.warn("session.notAdopted", { box, session: mine.id, reason: "the box's point is not part of it" });
+          continue;
+        }
+        noted.push({ id: mine.id, ended: mine.endedAt !== null });
+        if (outcome === "same") continue;
+        log.info("session.adopted", { box, session: mine.id, by: mine.by, startedAt, endedAt });
+        changed(mine.id);
+      }
+      return { type: "adopted", sessions: noted };
+    },
     async noteRooms(isThere) {
       const points = (await running()).map((room) => room.point);
       for (const point of points) await noteRoom(point, isThere(point) ? "roomBack" : "roomLost");
@@ -242,6 +315,14 @@ export function createReception({ db, clock, log }: { db: HubDatabase; clock: Cl
 const refuse = (code: (SessionOutcome & { ok: false })["code"], detail: string) =>
   ({ ok: false, code, detail }) as const;
 
+const runningAt = (db: HubDatabase) =>
+  db
+    .selectFrom("sessionPoint")
+    .innerJoin("session", "session.id", "sessionPoint.sessionId")
+    .select(["pointId", "role", "session.id", "name", "state"])
+    .where("state", "in", RUNNING)
+    .execute();
+
 /** Points of this session that another live or paused session holds, with both names. */
 const busyPoints = (trx: Transaction<Database>, id: SessionId) =>
   trx
@@ -301,6 +382,7 @@ async function views(db: HubDatabase, only?: SessionId): Promise<SessionView[]> 
   const eventsOf = Map.groupBy(events, (event) => event.sessionId);
   return sessions.map((session) => ({
     ...session,
+    adHoc: session.adHoc === 1,
     points: (pointsOf.get(session.id) ?? []).map(({ id, name, role }) => ({ id, name, role })),
     events: (eventsOf.get(session.id) ?? []).map(eventView),
   }));

@@ -55,6 +55,7 @@ const session = (name: string, change: Partial<SessionView> = {}): SessionView =
   createdAt: at(-100),
   startedAt: null,
   endedAt: null,
+  adHoc: false,
   points: [],
   events: [],
   ...change,

@@ -6,7 +6,7 @@ import type { SessionView } from "../../hub/http/views.ts";
 import type { SessionId } from "../../protocol/protocol.ts";
 import { Button, ButtonLink } from "../design/button.tsx";
 import { Confirm } from "../design/dialog.tsx";
-import { Alert } from "../design/states.tsx";
+import { Alert, Badge } from "../design/states.tsx";
 import { SESSION, SESSIONS, TODAY } from "../text/desk.ts";
 import { dayAndTime, duration, remaining, stopwatch } from "../text/format.ts";
 import { TROUBLES } from "../text/terms.ts";
@@ -80,7 +80,12 @@ function OneSession({ session }: { session: SessionView }) {
   return (
     <Page
       title={session.name}
-      badge={<SessionBadge state={session.state} />}
+      badge={
+        <>
+          <SessionBadge state={session.state} />
+          {session.adHoc && <Badge>{SESSIONS.adHoc}</Badge>}
+        </>
+      }
       lead={<When session={session} />}
       actions={
         <>

@@ -1,7 +1,7 @@
 import { CalendarPlus } from "lucide-preact";
 import type { SessionView } from "../../hub/http/views.ts";
 import { ButtonLink } from "../design/button.tsx";
-import { EmptyState } from "../design/states.tsx";
+import { Badge, EmptyState } from "../design/states.tsx";
 import { type Column, DataTable } from "../design/table.tsx";
 import { SESSIONS, WORDS } from "../text/desk.ts";
 import { duration } from "../text/format.ts";
@@ -33,7 +33,12 @@ export function SessionsPage() {
       key: "state",
       head: SESSIONS.state,
       value: (session) => SESSION_STATES[session.state],
-      cell: (session) => <SessionBadge state={session.state} />,
+      cell: (session) => (
+        <span class="row-tight">
+          <SessionBadge state={session.state} />
+          {session.adHoc && <Badge>{SESSIONS.adHoc}</Badge>}
+        </span>
+      ),
     },
     {
       key: "when",

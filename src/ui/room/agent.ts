@@ -1,5 +1,5 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
-import { ROOM_EVENTS_PATH, type RoomState } from "../../protocol/protocol.ts";
+import { ROOM_EVENTS_PATH, type RoomAct, type RoomState } from "../../protocol/protocol.ts";
 
 /** The agent speaks at least every 10 s; after this much silence it is taken for away. */
 const SILENCE_MS = 15_000;
@@ -57,4 +57,18 @@ export function openRoom(): Room {
       clearInterval(tick);
     },
   };
+}
+
+/** Asks the agent to do something; `late` is what was not on offer any more. */
+export async function perform(path: string, act: RoomAct): Promise<"done" | "late" | "failed"> {
+  try {
+    const { status } = await fetch(path, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(act),
+    });
+    return status === 204 ? "done" : status === 409 ? "late" : "failed";
+  } catch {
+    return "failed";
+  }
 }

@@ -1,12 +1,12 @@
 import { useSignal } from "@preact/signals";
 import { type ComponentChildren } from "preact";
-import { useEffect } from "preact/hooks";
-import { ROOM_PICTURE_PATH, type RoomState } from "../../protocol/protocol.ts";
+import { useEffect, useRef } from "preact/hooks";
+import { ROOM_PICTURE_PATH, ROOM_START_PATH, ROOM_STOP_PATH, type RoomState } from "../../protocol/protocol.ts";
 import { Lamp } from "../design/states.tsx";
 import { clockTime, dayAndTime, duration, remaining, size, stopwatch } from "../text/format.ts";
 import { ROOM } from "../text/room.ts";
 import { RECORDING_SIGN, ROLES, TROUBLES, type TroubleWords } from "../text/terms.ts";
-import type { Room } from "./agent.ts";
+import { perform, type Room } from "./agent.ts";
 
 /** The room's TV: one look from 4 m says whether all is well, and if not, what to do. */
 export function RoomScreen({ room }: { room: Room }) {
@@ -89,6 +89,8 @@ function Paired({ state, nowMs }: { state: RoomState; nowMs: number }) {
       <OwnPicture />
       <section class="room-side">
         <Say state={state} nowMs={nowMs} />
+        <Receipt state={state} />
+        <Act state={state} />
       </section>
       {recording ? (
         <p class="room-sign">
@@ -137,6 +139,8 @@ function Say({ state, nowMs }: { state: RoomState; nowMs: number }) {
         <SessionName name={state.session.name} />
         <p>{ROLES[state.session.role]}</p>
         {state.session.state === "paused" && <p class="lead">{ROOM.pausedText}</p>}
+        {state.session.begunBy === "schedule" && <p>{ROOM.begunBySchedule}</p>}
+        {state.session.begunBy === "hand" && <p>{ROOM.begunByHand}</p>}
       </div>
     );
   if (state.nextSession) {
@@ -158,6 +162,82 @@ function Say({ state, nowMs }: { state: RoomState; nowMs: number }) {
     <div class="room-say">
       <h2>{ROOM.noNext}</h2>
       <p class="lead">{ROOM.readyText}</p>
+    </div>
+  );
+}
+
+/** After a session, until the next one: whether everything that was recorded here has arrived. */
+function Receipt({ state: { session, receipt } }: { state: RoomState }) {
+  if (session || !receipt) return null;
+  const { name, complete, verified, segments } = receipt;
+  return (
+    <p class="room-receipt">
+      <span class="soft">{ROOM.receiptOf}</span>
+      <span class="room-receipt-name">{name}</span>
+      <b class={complete ? "word-ok" : undefined}>
+        {complete ? ROOM.receiptDone : ROOM.receiptUnderway(verified, segments)}
+      </b>
+    </p>
+  );
+}
+
+/** A first press only asks; what was asked and not answered is forgotten. */
+const SURE_MS = 8_000;
+
+/**
+ * Begins or ends a session in this room: one button, two presses. It has the focus by itself, so that the one key of
+ * a simple remote control is enough.
+ */
+function Act({ state: { start, stop } }: { state: RoomState }) {
+  const asked = useSignal(false);
+  const said = useSignal<string | null>(null);
+  const button = useRef<HTMLButtonElement>(null);
+  const path = stop ? ROOM_STOP_PATH : ROOM_START_PATH;
+  const session = stop ? stop.session : (start?.session ?? null);
+  const offered = start !== null || stop !== null;
+  // Another offer is another question: it must be asked anew.
+  useEffect(() => {
+    asked.value = false;
+    said.value = null;
+    button.current?.focus();
+  }, [offered, path, session]);
+  useEffect(() => {
+    if (!asked.value) return undefined;
+    const timer = setTimeout(() => {
+      asked.value = false;
+    }, SURE_MS);
+    return () => clearTimeout(timer);
+  }, [asked.value]);
+  if (!offered) return null;
+  const words = stop ? ROOM.end : session === null ? ROOM.beginAdHoc : ROOM.begin;
+  const press = async () => {
+    said.value = null;
+    asked.value = !asked.value;
+    if (asked.value) return;
+    const done = await perform(path, { session });
+    said.value = done === "done" ? null : done === "late" ? ROOM.actLate : ROOM.actFailed;
+  };
+  return (
+    <div class="room-act">
+      <button
+        ref={button}
+        type="button"
+        class={asked.value ? "room-button room-button-sure" : "room-button"}
+        onClick={(event) => {
+          // A double click is one press of an unsteady hand.
+          if (event.detail <= 1) void press();
+        }}
+        onKeyDown={(event) => {
+          if (event.repeat) event.preventDefault();
+          if (event.key === "Escape") asked.value = false;
+        }}
+        onBlur={() => {
+          asked.value = false;
+        }}
+      >
+        {asked.value ? (stop ? ROOM.endSure : ROOM.beginSure) : words}
+      </button>
+      {said.value && <output>{said.value}</output>}
     </div>
   );
 }

@@ -270,6 +270,7 @@ export const PAIRING = {
 export const SESSIONS = {
   title: "Buổi tiếp",
   create: "Lập buổi tiếp",
+  adHoc: "Đột xuất, bắt đầu tại phòng",
   empty: "Chưa có buổi tiếp nào",
   emptyText: "Buổi tiếp đầu tiên lập xong sẽ hiện ở đây.",
   name: "Tên buổi tiếp",
@@ -370,6 +371,8 @@ export const EVENT_WORDS: Record<SessionEventView["kind"], string> = {
   ended: "Kết thúc",
   roomLost: "Mất kết nối",
   roomBack: "Đã nối lại",
+  startedByRoom: "Phòng tự bắt đầu ghi khi chưa có lệnh của trung tâm",
+  endedByRoom: "Phòng tự kết thúc ghi",
 };
 export const EVENT_BY_SYSTEM = "hệ thống ghi nhận";
 
