@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { elapsedMs, gapBefore, gapToEnd, type EndOfTake, type Moment } from "./gap.ts";
+import { elapsedMs, type Moment } from "../moment.ts";
+import { gapBefore, gapToEnd, type EndOfTake } from "./gap.ts";
 
 const moment = (utcMs: number, monotonicMs: number, bootId = "boot-1"): Moment => ({ utcMs, monotonicMs, bootId });
 
