@@ -204,6 +204,7 @@ function roomRecording(of: SessionView, plan: RoomPlan, role: PointRole, endMs: 
     },
     playlist: hub > 0 ? `/api/recordings/${of.id}/${pointId(plan.name)}/index.m3u8` : null,
     playableMs: playlistMs,
+    times: "hub",
     segments,
     gaps: [
       gapView(of, plan.name, 0, "starting", startMs, 1_200, "first frame 1200 ms after the start"),

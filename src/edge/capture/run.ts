@@ -42,6 +42,8 @@ const FINISH_LIMIT_MS = 12_000;
 const FINISH_LOOK_MS = 100;
 /** Between two segments the list is complete for a moment, too. */
 const FINISHED_LOOKS = 10;
+/** FFmpeg writes its progress twice a second, and it is looked at five times. */
+const PROGRESS_OLDEST_MS = 2_000;
 const LOG_LIMIT_BYTES = 512 * 1024;
 /** After this, a lamp is lit even if one of the measuring branches has not spoken yet. */
 const MEASURE_LIMIT_MS = 5_000;
@@ -67,7 +69,7 @@ export class EncoderRun {
   private deviceLookMs = 0;
   private lostDevice: string | undefined;
   private roomStatus: VirtualRoomStatus | undefined;
-  private first: { wallMs: number; monotonicMs: number } | undefined;
+  private first: { monotonicMs: number } | undefined;
 
   constructor(options: {
     memory: RunMemory;
@@ -100,7 +102,7 @@ export class EncoderRun {
   }
 
   /** When frame 0 was captured: exact for a virtual room, otherwise the earliest that any progress report allows. */
-  firstFrame(): { wallMs: number; monotonicMs: number } | undefined {
+  firstFrame(): { monotonicMs: number } | undefined {
     return this.first;
   }
 
@@ -125,7 +127,7 @@ export class EncoderRun {
     if (sound.lines.length > 0) this.lastSoundMs = nowMs;
     const now = this.measured.progress;
     if (now && now.frame > this.lastFrame) {
-      if (!this.roomStatus && progress.lines.length > 0) this.noteFirstFrame(progress.writtenWallMs - now.outTimeMs);
+      if (!this.roomStatus && progress.lines.length > 0) this.noteFirstFrame(progress.writtenWallMs, now.outTimeMs);
       this.lastFrame = now.frame;
       this.lastFrameMs = nowMs;
     }
@@ -239,9 +241,12 @@ export class EncoderRun {
       .slice(-1_000);
   }
 
-  private noteFirstFrame(wallMs: number): void {
-    if (this.first && this.first.wallMs <= wallMs) return;
-    this.first = { wallMs, monotonicMs: this.clock.monotonicMs() - (this.clock.wallMs() - wallMs) };
+  private noteFirstFrame(writtenWallMs: number, outTimeMs: number): void {
+    const ageMs = this.clock.wallMs() - writtenWallMs;
+    // A file that seems older or younger was written on the other side of a jump of the wall clock.
+    const knownMs = ageMs >= 0 && ageMs < PROGRESS_OLDEST_MS ? ageMs : 0;
+    const monotonicMs = this.clock.monotonicMs() - knownMs - outTimeMs;
+    if (!this.first || monotonicMs < this.first.monotonicMs) this.first = { monotonicMs };
   }
 
   private async observeRoom(): Promise<void> {
@@ -251,9 +256,8 @@ export class EncoderRun {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     }
-    const { startedWallMs, startedMonotonicMs } = this.roomStatus ?? { startedWallMs: null, startedMonotonicMs: null };
-    if (startedWallMs !== null && startedMonotonicMs !== null)
-      this.first = { wallMs: startedWallMs, monotonicMs: startedMonotonicMs };
+    const startedMs = this.roomStatus?.startedMonotonicMs ?? null;
+    if (startedMs !== null) this.first = { monotonicMs: startedMs };
   }
 
   private async boundLog(): Promise<void> {

@@ -107,7 +107,7 @@ interface Active {
 interface Closing {
   take: Take;
   reason: TakeEndRecord["reason"];
-  first: { wallMs: number; monotonicMs: number } | undefined;
+  first: { monotonicMs: number } | undefined;
   counts: { framesCaptured: number | null; framesEncoded: number | null };
 }
 
@@ -423,11 +423,11 @@ class BoxRecorder implements Recorder {
   }
 
   /** The first records of a take. */
-  private async begin(take: Take, first: { wallMs: number; monotonicMs: number } | undefined): Promise<void> {
+  private async begin(take: Take, first: { monotonicMs: number } | undefined): Promise<void> {
     const signing = this.signing(take);
     if (!signing) return;
     const { session, sessionStartedAt, box } = take.intent;
-    const firstFrameAt = first ? readClocks(this.options, first) : await take.bornAt();
+    const firstFrameAt = first ? readClocks(this.options, first.monotonicMs) : await take.bornAt();
     const former = this.stored.ofSession(session).at(-1)?.end();
     const gap = gapBefore(momentOf(firstFrameAt), former, Date.parse(sessionStartedAt));
     await take.start(firstFrameAt, gap, this.stored.lastHash(box), signing);

@@ -65,6 +65,7 @@ export interface DamagedSegment {
   seq: number;
 }
 
+const BORN_WITHIN_MS = 15_000;
 const INTENT = "take.json";
 export const RECORDS = "records.jsonl";
 
@@ -73,15 +74,16 @@ export interface Readings {
   hubOffset: () => { offsetMs: number; errorMs: number } | null;
 }
 
-/** Reads all clocks for a moment, now unless another is given. */
-export function readClocks(
-  { clock, hubOffset }: Readings,
-  at: { wallMs: number; monotonicMs: number } = { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() },
-): ClockReading {
+/**
+ * Reads all clocks for a moment of this boot, now unless another is given. Its wall time is told from now: however the
+ * wall clock was set in between, it fits the offset that is known now.
+ */
+export function readClocks({ clock, hubOffset }: Readings, monotonicMs = clock.monotonicMs()): ClockReading {
   const offset = hubOffset();
+  const wallMs = clock.wallMs() - (clock.monotonicMs() - monotonicMs);
   return {
-    utc: isoUtc(at.wallMs + (offset?.offsetMs ?? 0)),
-    monotonicMs: rounded(at.monotonicMs),
+    utc: isoUtc(wallMs + (offset?.offsetMs ?? 0)),
+    monotonicMs: rounded(monotonicMs),
     bootId: clock.bootId,
     hubOffsetMs: offset?.offsetMs ?? null,
     hubOffsetErrorMs: offset?.errorMs ?? null,
@@ -273,7 +275,9 @@ export class Take {
     const { plannedAt } = this.intent;
     const { birthtimeMs } = await stat(this.path(0));
     const plannedWallMs = Date.parse(plannedAt.utc) - (plannedAt.hubOffsetMs ?? 0);
-    return later(plannedAt, Math.max(0, birthtimeMs - plannedWallMs));
+    const afterMs = birthtimeMs - plannedWallMs;
+    // An encoder makes its first file within seconds; anything else is a jump of the wall clock.
+    return later(plannedAt, afterMs > 0 && afterMs < BORN_WITHIN_MS ? afterMs : 0);
   }
 
   /** Closes the file of records; the next record opens it again. */

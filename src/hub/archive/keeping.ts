@@ -11,7 +11,7 @@ import type {
 import { isoUtc, sha256Hex, type Clock, type Log } from "../../platform/platform.ts";
 import { emptyChain, type Signer } from "../../evidence/evidence.ts";
 import type { HubDatabase } from "../database/database.ts";
-import { planRecords, segmentKey, totalsOf, type RecordFacts, type RecordsPlan } from "./records.ts";
+import { anchorsOf, planRecords, segmentKey, totalsOf, type RecordFacts, type RecordsPlan } from "./records.ts";
 import { createQueues } from "./queues.ts";
 
 /** What the control channel needs of the archive. */
@@ -120,6 +120,13 @@ export function createKeeping(options: KeepingOptions): RecordsPort {
     const segments = records.filter((record) => record.kind === "segment");
     const gaps = records.filter((record) => record.kind === "gap");
     const totals = totalsOf(records);
+    const first = segments.find(({ seq }) => seq === 0)?.startedAt;
+    const firstFrame = first && {
+      firstFrameAt: first.utc,
+      bootId: first.bootId,
+      firstMonotonicMs: first.monotonicMs,
+      hubOffsetMs: first.hubOffsetMs,
+    };
     const tip = {
       nextN: plan.tip.nextN,
       tipHash: plan.tip.prev ?? null,
@@ -132,6 +139,7 @@ export function createKeeping(options: KeepingOptions): RecordsPort {
           .updateTable("take")
           .set((eb) => ({
             ...tip,
+            ...firstFrame,
             sizeBytes: eb("sizeBytes", "+", totals.sizeBytes),
             gaps: eb("gaps", "+", totals.gaps),
             durationMs: eb("durationMs", "+", totals.durationMs),
@@ -147,11 +155,25 @@ export function createKeeping(options: KeepingOptions): RecordsPort {
             sessionId: session,
             pointId: point,
             startedAt: records[0]!.at.utc,
+            prevHash: records[0]!.prev,
+            ...{ firstFrameAt: null, bootId: null, firstMonotonicMs: null, hubOffsetMs: null },
+            ...firstFrame,
             ...tip,
             ...totals,
           })
           .execute();
       await trx.insertInto("record").values(rows).execute();
+      for (const anchor of anchorsOf(box, records))
+        await trx
+          .insertInto("clockAnchor")
+          .values(anchor)
+          .onConflict((oc) =>
+            oc
+              .columns(["boxId", "bootId", "bucket"])
+              .doUpdateSet(anchor)
+              .where("clockAnchor.errorMs", ">", anchor.errorMs),
+          )
+          .execute();
       if (segments.length > 0)
         await trx
           .insertInto("segment")

@@ -9,6 +9,7 @@ import {
 } from "../../protocol/protocol.ts";
 import type { HubDatabase } from "../database/database.ts";
 import type { CopyView, RecordingSummaryView, RecordingView, RoomRecordingView, SegmentView } from "../http/views.ts";
+import { placeRoom, shifted, type TimeBasis } from "./placing.ts";
 import { layOut, playableMs, playlistText, type TimelineSegment } from "./timeline.ts";
 
 /** What the desk is shown of the archive, and what a player is given. */
@@ -76,6 +77,10 @@ export function copiesOf(takes: readonly TakeTotals[], rooms: readonly PointId[]
   };
 }
 
+/** The least certain of them: one word for the room. */
+const timesOf = (bases: readonly TimeBasis[]): TimeBasis =>
+  bases.includes("box") ? "box" : bases.includes("corrected") ? "corrected" : "hub";
+
 export function createRecordings({ db, archive }: { db: HubDatabase; archive: string }): Recordings {
   const roomsOf = (session: SessionId) =>
     db
@@ -107,28 +112,31 @@ export function createRecordings({ db, archive }: { db: HubDatabase; archive: st
     ),
   });
 
+  /** In the order of recording, in the hub's time. */
   const timeline = async (session: SessionId, point: PointId) => {
+    const places = await placeRoom(db, session, point);
     const rows = await db
       .selectFrom("segment")
-      .innerJoin("take", "take.id", "segment.takeId")
-      .selectAll("segment")
-      .where("segment.sessionId", "=", session)
-      .where("segment.pointId", "=", point)
-      .orderBy("take.startedAt")
-      .orderBy("segment.takeId")
-      .orderBy("segment.seq")
+      .selectAll()
+      .where("sessionId", "=", session)
+      .where("pointId", "=", point)
+      .orderBy("seq")
       .execute();
-    return rows.map((row) => ({
-      row,
-      entry: {
-        take: row.takeId,
-        seq: row.seq,
-        startedAt: row.startedAt,
-        streamStartMs: row.streamStartMs,
-        streamEndMs: row.streamEndMs,
-        verified: row.hubState === "verified",
-      } satisfies TimelineSegment,
-    }));
+    const ofTake = Map.groupBy(rows, ({ takeId }) => takeId);
+    const segments = [...places.values()].flatMap(({ take, shiftMs }) =>
+      (ofTake.get(take) ?? []).map((row) => ({
+        row,
+        entry: {
+          take: row.takeId,
+          seq: row.seq,
+          startedAt: shifted(row.startedAt, shiftMs),
+          streamStartMs: row.streamStartMs,
+          streamEndMs: row.streamEndMs,
+          verified: row.hubState === "verified",
+        } satisfies TimelineSegment,
+      })),
+    );
+    return { places, segments };
   };
 
   const sessionRow = (session: SessionId) =>
@@ -145,7 +153,7 @@ export function createRecordings({ db, archive }: { db: HubDatabase; archive: st
       .where("sessionId", "=", session)
       .where("pointId", "=", id)
       .execute();
-    const segments = await timeline(session, id);
+    const { places, segments } = await timeline(session, id);
     const placed = layOut(
       segments.map(({ entry }) => entry),
       finished,
@@ -164,12 +172,13 @@ export function createRecordings({ db, archive }: { db: HubDatabase; archive: st
       copies: copiesOf(takes, [id], finished),
       playlist: placed.length > 0 ? `/api/recordings/${session}/${id}/index.m3u8` : null,
       playableMs: playableMs(placed),
-      segments: segments.map(({ row }): SegmentView => {
+      times: timesOf([...places.values()].map(({ basis }) => basis)),
+      segments: segments.map(({ row, entry }): SegmentView => {
         const waiting = row.refusals > 0 ? ("refused" as const) : ("waiting" as const);
         return {
           take: row.takeId,
           seq: row.seq,
-          startedAt: row.startedAt,
+          startedAt: entry.startedAt,
           durationMs: Math.max(0, row.streamEndMs - row.streamStartMs),
           sizeBytes: row.sizeBytes,
           sha256: row.sha256,
@@ -179,14 +188,17 @@ export function createRecordings({ db, archive }: { db: HubDatabase; archive: st
           province: row.provinceState,
         };
       }),
-      gaps: gaps.map((gap) => ({
-        take: gap.takeId,
-        cause: gap.cause,
-        from: gap.fromAt,
-        to: gap.toAt,
-        durationMs: gap.durationMs,
-        detail: gap.detail,
-      })),
+      gaps: gaps.map((gap) => {
+        const shiftMs = places.get(gap.takeId)?.shiftMs ?? 0;
+        return {
+          take: gap.takeId,
+          cause: gap.cause,
+          from: shifted(gap.fromAt, shiftMs),
+          to: shifted(gap.toAt, shiftMs),
+          durationMs: gap.durationMs,
+          detail: gap.detail,
+        };
+      }),
     };
   };
 
@@ -253,7 +265,7 @@ export function createRecordings({ db, archive }: { db: HubDatabase; archive: st
       const session = await sessionRow(id);
       if (!session) return undefined;
       const finished = session.state === "ended";
-      const segments = await timeline(id, point);
+      const { segments } = await timeline(id, point);
       const placed = layOut(
         segments.map(({ entry }) => entry),
         finished,

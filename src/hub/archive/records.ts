@@ -8,6 +8,7 @@ import {
   type SignedRecord,
   type TakeId,
 } from "../../protocol/protocol.ts";
+import type { ClockAnchorTable } from "../database/database.ts";
 import { checkNextRecord, signatureHolds, type ChainTip, type ChainVerdict } from "../../evidence/evidence.ts";
 
 export interface RecordFacts {
@@ -89,6 +90,22 @@ export function totalsOf(records: readonly EvidenceRecord[]): { sizeBytes: numbe
     totals.durationMs += Math.max(0, record.streamEndMs - record.streamStartMs);
   }
   return totals;
+}
+
+const ANCHOR_EVERY_MS = 10 * 60_000;
+
+/** What these records tell of the box's clocks in the hub's time: the most exact of each ten minutes of a boot. */
+export function anchorsOf(boxId: BoxId, records: readonly EvidenceRecord[]): ClockAnchorTable[] {
+  const best = new Map<string, ClockAnchorTable>();
+  for (const { at } of records) {
+    const { bootId, monotonicMs, hubOffsetMs, hubOffsetErrorMs } = at;
+    if (hubOffsetMs === null || hubOffsetErrorMs === null) continue;
+    const bucket = Math.floor(monotonicMs / ANCHOR_EVERY_MS);
+    const anchor = { boxId, bootId, bucket, monotonicMs, utcMs: Date.parse(at.utc), errorMs: hubOffsetErrorMs };
+    const known = best.get(`${bootId} ${bucket}`);
+    if (!known || known.errorMs > anchor.errorMs) best.set(`${bootId} ${bucket}`, anchor);
+  }
+  return [...best.values()];
 }
 
 /** Names one segment wherever a key is needed. */

@@ -19,6 +19,7 @@ import {
 } from "../../platform/platform.ts";
 import type { HubDatabase } from "../database/database.ts";
 import type { ViewingNote } from "./bag.ts";
+import { placeRoom } from "./placing.ts";
 
 export interface Viewing {
   /** Finished bags whose viewing copies are not all there. */
@@ -46,21 +47,18 @@ export function createViewing(options: {
   const sourcesOf = async (session: SessionId): Promise<Map<PointId, Map<TakeId, string[]>>> => {
     const rows = await db
       .selectFrom("segment")
-      .innerJoin("take", "take.id", "segment.takeId")
-      .select(["segment.takeId", "segment.pointId", "segment.seq"])
-      .where("segment.sessionId", "=", session)
+      .select(["takeId", "pointId", "seq"])
+      .where("sessionId", "=", session)
       // All of a finished bag but what its box has lost.
-      .where("segment.hubState", "=", "verified")
-      .orderBy("take.startedAt")
-      .orderBy("segment.takeId")
-      .orderBy("segment.seq")
+      .where("hubState", "=", "verified")
+      .orderBy("seq")
       .execute();
     const rooms = new Map<PointId, Map<TakeId, string[]>>();
-    for (const { takeId, pointId, seq } of rows) {
-      const takes = rooms.get(pointId) ?? new Map<TakeId, string[]>();
-      const files = takes.get(takeId) ?? [];
-      files.push(`${archiveTakePath(pointId, takeId)}/${archiveSegmentFiles(seq).media}`);
-      rooms.set(pointId, takes.set(takeId, files));
+    for (const [point, segments] of Map.groupBy(rows, ({ pointId }) => pointId)) {
+      const takes = new Map([...(await placeRoom(db, session, point)).keys()].map((take) => [take, [] as string[]]));
+      for (const { takeId, seq } of segments)
+        takes.get(takeId)?.push(`${archiveTakePath(point, takeId)}/${archiveSegmentFiles(seq).media}`);
+      rooms.set(point, takes);
     }
     return rooms;
   };

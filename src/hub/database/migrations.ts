@@ -204,6 +204,20 @@ export const migrations: Record<string, Migration> = {
         .alterTable("session")
         .addColumn("adHoc", "integer", (c) => c.notNull().defaultTo(0))
         .execute();
+      for (const column of ["prevHash", "firstFrameAt", "bootId"])
+        await db.schema.alterTable("take").addColumn(column, "text").execute();
+      for (const column of ["firstMonotonicMs", "hubOffsetMs"])
+        await db.schema.alterTable("take").addColumn(column, "real").execute();
+      await db.schema
+        .createTable("clockAnchor")
+        .addColumn("boxId", "text", (c) => c.notNull().references("box.id"))
+        .addColumn("bootId", "text", (c) => c.notNull())
+        .addColumn("bucket", "integer", (c) => c.notNull())
+        .addColumn("monotonicMs", "real", (c) => c.notNull())
+        .addColumn("utcMs", "real", (c) => c.notNull())
+        .addColumn("errorMs", "real", (c) => c.notNull())
+        .addPrimaryKeyConstraint("clockAnchorKey", ["boxId", "bootId", "bucket"])
+        .execute();
     },
   },
 };

@@ -11,6 +11,7 @@ export interface Database {
   sessionPoint: SessionPointTable;
   sessionEvent: SessionEventTable;
   take: TakeTable;
+  clockAnchor: ClockAnchorTable;
   record: RecordTable;
   segment: SegmentTable;
   gap: GapTable;
@@ -105,6 +106,14 @@ export interface TakeTable {
   nextSeq: number;
   ended: 0 | 1;
   startedAt: string;
+  /** `prev` of its first record. Null, like the four below, in takes that came before hubs kept it. */
+  prevHash: string | null;
+  /** All clocks of the box at the first frame, as its first segment's record states them. */
+  firstFrameAt: string | null;
+  bootId: string | null;
+  firstMonotonicMs: number | null;
+  /** Null also where the box did not know it yet. */
+  hubOffsetMs: number | null;
   /** Running totals of its segments and gaps; the number of its segments is nextSeq. */
   sizeBytes: Generated<number>;
   hubSegments: Generated<number>;
@@ -115,6 +124,17 @@ export interface TakeTable {
   damagedSegments: Generated<number>;
   gaps: Generated<number>;
   durationMs: Generated<number>;
+}
+
+/** Moments of a box in the hub's time: the most exact of each ten minutes of a boot. */
+export interface ClockAnchorTable {
+  boxId: BoxId;
+  bootId: string;
+  /** monotonicMs in units of ten minutes. */
+  bucket: number;
+  monotonicMs: number;
+  utcMs: number;
+  errorMs: number;
 }
 
 /** Every evidence record as it came, with the hub's countersignature over the same bytes. Never changed. */

@@ -118,6 +118,11 @@ export interface RoomRecordingView {
   playlist: string | null;
   /** Length of that playlist. */
   playableMs: number;
+  /**
+   * Whose word the times are, the least certain of all takes': the hub's from the start; corrected afterwards by what
+   * the box measured later in the same boot; or the box's own clock, which nobody has compared.
+   */
+  times: "hub" | "corrected" | "box";
   segments: SegmentView[];
   gaps: GapView[];
 }

@@ -171,6 +171,9 @@ function RoomRecord({ room, session }: { room: RoomRecordingView; session: Sessi
           <span class="room-record-name">
             <b>{room.point.name}</b>
             {room.role === "central" && <Badge>{ROLES.central}</Badge>}
+            {room.times !== "hub" && (
+              <Badge tone={room.times === "box" ? "warn" : "neutral"}>{RECORDING.times[room.times]}</Badge>
+            )}
           </span>
           <span class="soft">
             {size(bytes)}, {RECORDING.gapCount(room.gaps.length)}

@@ -410,6 +410,10 @@ export const RECORDINGS = {
 };
 
 export const RECORDING = {
+  times: {
+    corrected: "Giờ đã chỉnh theo trung tâm",
+    box: "Giờ theo đồng hồ của thiết bị, chưa đối chiếu được",
+  },
   notFound: "Không có bản ghi này",
   notFoundText: "Buổi tiếp chưa bắt đầu nên chưa có gì để ghi, hoặc địa chỉ không đúng.",
   player: "Xem lại",
