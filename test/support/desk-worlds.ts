@@ -259,7 +259,15 @@ export function summaryOf({ session: of, copies, rooms }: RecordingView): Record
   const ends = rooms.map(({ segments }) => segments.at(-1)).filter((segment) => segment !== undefined);
   const endMs = Math.max(startMs, ...ends.map(({ startedAt, durationMs }) => Date.parse(startedAt) + durationMs));
   const gaps = rooms.reduce((sum, room) => sum + room.gaps.filter(({ cause }) => cause !== "starting").length, 0);
-  return { session: of, rooms: rooms.length, copies, gaps, durationMs: endMs - startMs };
+  const unrecorded = rooms.filter(({ segments }) => segments.length === 0).length;
+  return {
+    session: { ...of, scheduledAt: null },
+    rooms: rooms.length,
+    unrecorded,
+    copies,
+    gaps,
+    durationMs: endMs - startMs,
+  };
 }
 
 // ---- the four worlds

@@ -288,7 +288,7 @@ export function createArchive(options: ArchiveOptions): Archive {
   return {
     records,
     inboxChanged,
-    ...createRecordings({ db, archive: directories.archive }),
+    ...createRecordings({ db, clock, archive: directories.archive }),
     noteCopied({ box, session, receipts }) {
       sendReceipts(box, receipts);
       noteChange(session);

@@ -7,6 +7,7 @@ import {
   type SessionId,
   type TakeId,
 } from "../../protocol/protocol.ts";
+import { isoUtc, type Clock } from "../../platform/platform.ts";
 import type { HubDatabase } from "../database/database.ts";
 import type { CopyView, RecordingSummaryView, RecordingView, RoomRecordingView, SegmentView } from "../http/views.ts";
 import { placeRoom, shifted, type TimeBasis } from "./placing.ts";
@@ -14,7 +15,10 @@ import { layOut, playableMs, playlistText, type TimelineSegment } from "./timeli
 
 /** What the desk is shown of the archive, and what a player is given. */
 export interface Recordings {
-  /** Every session that has been started, newest first. */
+  /**
+   * The ledger of what is recorded or should be, newest first: every session that was started, has a recording, or
+   * whose time has passed without either.
+   */
   summaries(): Promise<RecordingSummaryView[]>;
   summary(session: SessionId): Promise<RecordingSummaryView | undefined>;
   recording(session: SessionId): Promise<RecordingView | undefined>;
@@ -50,7 +54,26 @@ const TOTALS = [
   "gaps",
   "durationMs",
 ] as const;
-const SESSION = ["id", "name", "state", "startedAt", "endedAt"] as const;
+const SESSION = ["id", "name", "state", "scheduledAt", "startedAt", "endedAt"] as const;
+
+/** A room says that it records within seconds of the start; one that has said nothing after this is missed. */
+const SILENT_MS = 2 * 60_000;
+/** People come late; a session that has not begun after this was missed. */
+const OVERDUE_MS = 15 * 60_000;
+
+/** Rooms of which there should be a recording by now and is none: absence of evidence is shown. */
+export function unrecordedRooms(
+  session: Pick<RecordingSummaryView["session"], "state" | "scheduledAt" | "startedAt">,
+  rooms: readonly PointId[],
+  takes: readonly { pointId: PointId }[],
+  nowMs: number,
+): number {
+  const { state, scheduledAt, startedAt } = session;
+  const since = state === "draft" ? scheduledAt : startedAt;
+  const patienceMs = state === "draft" ? OVERDUE_MS : SILENT_MS;
+  if (since === null || (state !== "ended" && nowMs - Date.parse(since) < patienceMs)) return 0;
+  return rooms.filter((room) => !takes.some(({ pointId }) => pointId === room)).length;
+}
 
 const sum = (takes: readonly TakeTotals[], key: Exclude<keyof TakeTotals, "pointId">): number =>
   takes.reduce((total, take) => total + take[key], 0);
@@ -81,7 +104,8 @@ export function copiesOf(takes: readonly TakeTotals[], rooms: readonly PointId[]
 const timesOf = (bases: readonly TimeBasis[]): TimeBasis =>
   bases.includes("box") ? "box" : bases.includes("corrected") ? "corrected" : "hub";
 
-export function createRecordings({ db, archive }: { db: HubDatabase; archive: string }): Recordings {
+export function createRecordings(options: { db: HubDatabase; clock: Clock; archive: string }): Recordings {
+  const { db, clock, archive } = options;
   const roomsOf = (session: SessionId) =>
     db
       .selectFrom("sessionPoint")
@@ -99,6 +123,7 @@ export function createRecordings({ db, archive }: { db: HubDatabase; archive: st
   ): RecordingSummaryView => ({
     session,
     rooms: rooms.length,
+    unrecorded: unrecordedRooms(session, rooms, takes, clock.wallMs()),
     copies: copiesOf(takes, rooms, session.state === "ended"),
     gaps: sum(takes, "gaps"),
     durationMs: Math.max(
@@ -218,12 +243,20 @@ export function createRecordings({ db, archive }: { db: HubDatabase; archive: st
     summary,
 
     async summaries() {
+      const overdue = isoUtc(clock.wallMs() - OVERDUE_MS);
       const sessions = await db
         .selectFrom("session")
         .select(SESSION)
-        .where("startedAt", "is not", null)
-        .orderBy("startedAt", "desc")
+        .where((where) =>
+          where.or([
+            where("startedAt", "is not", null),
+            where("scheduledAt", "<=", overdue),
+            where("id", "in", where.selectFrom("take").select("sessionId")),
+          ]),
+        )
         .execute();
+      const when = ({ startedAt, scheduledAt }: (typeof sessions)[number]) => startedAt ?? scheduledAt ?? "";
+      sessions.sort((a, b) => (when(a) < when(b) ? 1 : -1));
       const members = Map.groupBy(await db.selectFrom("sessionPoint").selectAll().execute(), (row) => row.sessionId);
       const takes = Map.groupBy(await db.selectFrom("take").select(TOTALS).execute(), (row) => row.sessionId);
       return sessions.map((session) =>

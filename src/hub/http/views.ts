@@ -96,8 +96,17 @@ export interface CopyView {
 }
 
 export interface RecordingSummaryView {
-  session: { id: SessionId; name: string; state: SessionState; startedAt: string | null; endedAt: string | null };
+  session: {
+    id: SessionId;
+    name: string;
+    state: SessionState;
+    scheduledAt: string | null;
+    startedAt: string | null;
+    endedAt: string | null;
+  };
   rooms: number;
+  /** Rooms that should have recorded by now, and of which nothing is known to be recorded. */
+  unrecorded: number;
   copies: CopyView;
   gaps: number;
   durationMs: number;

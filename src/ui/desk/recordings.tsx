@@ -1,7 +1,7 @@
 import { Film } from "lucide-preact";
 import { useEffect } from "preact/hooks";
 import type { RecordingSummaryView } from "../../hub/http/views.ts";
-import { EmptyState, Skeleton } from "../design/states.tsx";
+import { Badge, EmptyState, Skeleton } from "../design/states.tsx";
 import { type Column, DataTable } from "../design/table.tsx";
 import { RECORDINGS, WORDS } from "../text/desk.ts";
 import { count, duration, longDate } from "../text/format.ts";
@@ -10,7 +10,8 @@ import { Page } from "./page.tsx";
 import { ROUTES } from "./routes.ts";
 import { useDesk } from "./store.ts";
 
-const startMs = ({ session }: RecordingSummaryView): number => Date.parse(session.startedAt ?? "1970-01-01T00:00:00Z");
+const startMs = ({ session }: RecordingSummaryView): number =>
+  Date.parse(session.startedAt ?? session.scheduledAt ?? "1970-01-01T00:00:00Z");
 
 const COLUMNS: Column<RecordingSummaryView>[] = [
   {
@@ -18,13 +19,18 @@ const COLUMNS: Column<RecordingSummaryView>[] = [
     head: RECORDINGS.session,
     names: true,
     value: ({ session }) => session.name,
-    cell: ({ session }) => <a href={ROUTES.recording(session.id)}>{session.name}</a>,
+    cell: ({ session }) => (
+      <span class="row-tight">
+        <a href={ROUTES.recording(session.id)}>{session.name}</a>
+        {session.state === "draft" && <Badge tone="warn">{RECORDINGS.notBegun}</Badge>}
+      </span>
+    ),
   },
   {
     key: "date",
     head: RECORDINGS.date,
     value: startMs,
-    cell: ({ session }) => (session.startedAt ? longDate(session.startedAt) : "–"),
+    cell: ({ session }) => longDate(session.startedAt ?? session.scheduledAt ?? 0),
   },
   {
     key: "length",
@@ -53,7 +59,15 @@ const COLUMNS: Column<RecordingSummaryView>[] = [
     key: "copies",
     head: RECORDINGS.copies,
     value: ({ copies }) => (copies.recorded === 0 ? 0 : (copies.hub + copies.province) / copies.recorded),
-    cell: ({ copies }) => <CopiesBadge copies={copies} />,
+    cell: ({ copies, unrecorded, rooms }) =>
+      unrecorded > 0 ? (
+        <span class="row-tight">
+          <Badge tone="bad">{RECORDINGS.unrecorded(unrecorded, rooms)}</Badge>
+          {unrecorded < rooms && <CopiesBadge copies={copies} />}
+        </span>
+      ) : (
+        <CopiesBadge copies={copies} />
+      ),
   },
 ];
 
@@ -75,6 +89,7 @@ export function RecordingsPage() {
           rows={[...recordings.values()]}
           columns={COLUMNS}
           rowKey={({ session }) => session.id}
+          rowTone={({ unrecorded }) => (unrecorded > 0 ? "bad" : undefined)}
           filterLabel={RECORDINGS.filter}
           sort={{ key: "date", down: true }}
         />

@@ -392,7 +392,7 @@ export const COPIES = {
   underway: "Đang về",
   onlyRoom: "Mới có tại phòng",
   complete: "Đã về đủ",
-  hubComplete: "Đủ tại trung tâm",
+  hubComplete: "100 % tại trung tâm, mã băm khớp",
   none: "Chưa có bản ghi",
 };
 
@@ -407,6 +407,9 @@ export const RECORDINGS = {
   gaps: "Gián đoạn",
   copies: "Bản ghi đã về",
   filter: "Tìm bản ghi",
+  notBegun: "Trung tâm chưa bắt đầu buổi này",
+  unrecorded: (n: number, all: number): string =>
+    n === all ? "Không phòng nào có bản ghi" : `${count(n)}/${count(all)} phòng không có bản ghi`,
 };
 
 export const RECORDING = {
