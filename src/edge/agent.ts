@@ -11,7 +11,7 @@ import { qualityFor } from "./capture/capture.ts";
 import { openRecorder } from "./recording/recording.ts";
 import { bytesPerMinute, openSpace } from "./space/space.ts";
 import { hubNow, newHubTime, readHubTime } from "./hub-time.ts";
-import { decide, offerOf, type RecordingGoal, type Situation } from "./schedule.ts";
+import { decide, offerOf, withOwn, type RecordingGoal, type Situation } from "./schedule.ts";
 import { openEdgeState } from "./state.ts";
 import { createHubPairing, openUplink } from "./uplink/uplink.ts";
 
@@ -65,7 +65,7 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
     dataDirectory,
     secondMedium: config.secondMedium?.directory,
     bytesPerMinute: bytesPerMinute(record),
-    assignment: () => state.assignment(),
+    assignment: () => withOwn(state.assignment(), state.own()),
     ledger: (take) => state.ledger(take),
     box: () => identity?.box ?? null,
     receiptKey: () => identity && createPublicKey(identity.receiptKeyPem),
@@ -136,7 +136,6 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
     ({ goal } = decision);
     const { session } = goal;
     recorder.setSession(session && { id: session.id, startedAt: inRecorderTime(session.startedAt) }, goal.why);
-    space.nudge();
     recorder.setEnded(
       (state.assignment()?.sessions ?? []).flatMap(({ id, state, endedAt }) =>
         state === "ended" && endedAt !== null ? [{ id, endedAt }] : [],
@@ -172,7 +171,7 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
   const startedMs = Math.round(clock.wallMs() - performance.timeOrigin);
   log.info("agent.recording", { afterMs: startedMs, agentVersion, box: identity?.box });
 
-  listeners.push(follow);
+  listeners.push(follow, () => space.nudge());
   const looking = runForever(
     { name: "schedule", clock, log, baseMs: LOOK_EVERY_MS, capMs: LOOK_EVERY_MS },
     ending.signal,

@@ -9,6 +9,7 @@ import {
   LONGEST_OWN_MS,
   nextSession,
   offerOf,
+  withOwn,
   type Situation,
 } from "./schedule.ts";
 
@@ -142,6 +143,18 @@ describe("when the hub is back", () => {
       expect(goal.session?.id).toBe(id(1));
       expect(end).toEqual([]);
     }
+  });
+
+  test("until it has heard, what was begun here counts as live for whoever keeps room for it", () => {
+    const ids = (sessions: readonly { id: string; state: string }[] = []) => sessions.map((s) => [s.id, s.state]);
+    const adHoc = mine(3, { adHoc: true });
+    expect(ids(withOwn(plan(session(1), session(2)), [...own, adHoc])?.sessions)).toEqual([
+      [id(2), "draft"],
+      [id(1), "live"],
+      [id(3), "live"],
+    ]);
+    expect(ids(withOwn(plan(session(1, { state: "ended" })), own)?.sessions)).toEqual([[id(1), "ended"]]);
+    expect(withOwn(null, own)).toBeNull();
   });
 
   test("a session that the hub has paused pauses, and one that it has ended ends", () => {

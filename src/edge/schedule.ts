@@ -132,6 +132,18 @@ export function currentSession({ assignment, own, now, awayMs }: Situation): Cur
 export const nextSession = ({ assignment, own }: Pick<Situation, "assignment" | "own">): AssignedSession | null =>
   drafts(assignment).find(({ id }) => !running(own).some((mine) => mine.id === id)) ?? null;
 
+/** The assignment with what was begun in this room as live, for whoever keeps room on the disk for it. */
+export function withOwn(assignment: HubAssignment | null, own: readonly RoomSession[]): HubAssignment | null {
+  if (!assignment) return null;
+  const begun = running(own).filter(({ id }) => (assigned(assignment, id)?.state ?? "draft") === "draft");
+  const live = begun.map(({ id, name, startedAt }): AssignedSession => {
+    const known = assigned(assignment, id) ?? { id, name, role: "central", scheduledAt: null, endedAt: null };
+    return { ...known, state: "live", startedAt: startedAt.utc };
+  });
+  const others = assignment.sessions.filter(({ id }) => !begun.some((mine) => mine.id === id));
+  return { ...assignment, sessions: [...others, ...live] };
+}
+
 /** What somebody in the room may do now. */
 export interface Offer {
   start: { session: SessionId | null } | null;

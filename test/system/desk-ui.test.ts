@@ -148,7 +148,8 @@ describe("the room's screen", () => {
         const box = element.getBoundingClientRect();
         if (box.left < side || box.right > innerWidth - side || box.top < top || box.bottom > innerHeight - top)
           places.push(`outside: ${words}`);
-        if (sign && !element.closest(".room-sign") && box.bottom > sign.top) places.push(`under the sign: ${words}`);
+        if (sign && !element.closest(".room-sign") && box.bottom > sign.top && box.left < sign.right)
+          places.push(`under the sign: ${words}`);
         if (Number.parseFloat(getComputedStyle(element).fontSize) < (32 * innerHeight) / 1080 - 0.1)
           places.push(`too small: ${words}`);
       }

@@ -90,17 +90,19 @@ function Paired({ state, nowMs }: { state: RoomState; nowMs: number }) {
       <section class="room-side">
         <Say state={state} nowMs={nowMs} />
         <Receipt state={state} />
-        <Act state={state} />
       </section>
-      {recording ? (
-        <p class="room-sign">
-          <i aria-hidden="true" />
-          <span>{RECORDING_SIGN}</span>
-          <b>{stopwatch(recording.seconds * 1_000)}</b>
-        </p>
-      ) : (
-        <Sign state={state} />
-      )}
+      <footer class="room-bottom">
+        {recording ? (
+          <p class="room-sign">
+            <i aria-hidden="true" />
+            <span>{RECORDING_SIGN}</span>
+            <b>{stopwatch(recording.seconds * 1_000)}</b>
+          </p>
+        ) : (
+          <Sign state={state} />
+        )}
+        <Act state={state} />
+      </footer>
     </main>
   );
 }
