@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { verifyBag } from "../../src/evidence/bag.ts";
+import { verifyBag } from "../../src/evidence/evidence.ts";
 import { systemClock } from "../../src/platform/platform.ts";
 import type { SessionId } from "../../src/protocol/protocol.ts";
 import { accountFor, type Account } from "../support/account.ts";
@@ -215,9 +215,13 @@ async function examine(
   return { account: { ...account, damaged: damaged.size }, violations };
 }
 
-/** The archive by its own stand-alone check. */
+/** The archive by its own stand-alone check; viewing copies are still being added for a while. */
 async function examineBag(stand: Stand, session: SessionId): Promise<Violation[]> {
-  const { whole, differences } = await verifyBag(join(stand.hub.dataDirectory, "archive", session));
+  const check = () => verifyBag(join(stand.hub.dataDirectory, "archive", session));
+  await until("the bag is whole", async () => (await check()).whole, { withinMs: 30_000, everyMs: 1_000 }).catch(
+    () => {},
+  );
+  const { whole, differences } = await check();
   if (whole) return [];
   return differences.map(({ code, path, detail = "" }) => ({
     ...{ room: "", what: `the bag: ${code}`, evidence: `${path} ${detail}` },

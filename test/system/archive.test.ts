@@ -199,7 +199,7 @@ describe("a session becomes evidence", () => {
 });
 
 describe("what a box sends is not believed", () => {
-  test("tampered and truncated files are kept aside and asked for again, until the right one comes", async () => {
+  test("tampered and truncated files are kept aside and asked for again, until the right one comes (never-again 4, 9)", async () => {
     await using stand = await openEvidenceStand();
     const box = stand.boxes[0]!;
     stand.start();
