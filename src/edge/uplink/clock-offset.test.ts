@@ -37,17 +37,18 @@ describe("hub clock offset", () => {
     expect(offsets.best(wallAt(3_600_100), 3_600_100)!.errorMs).toBeLessThan(21);
   });
 
-  test("nothing measured before the box's clock was set is used after it", () => {
+  test("a wall clock that is set moves the offset in that instant, and the time that is told not at all (never-again 11)", () => {
     const offsets = new HubOffsets();
-    offsets.add(sample(60_000, 1, 1, 0));
-    expect(offsets.best(wallAt(1_000) + 60_000, 1_000)).toBeNull();
-    offsets.add(sample(0, 30, 30, 2_000, 1_060_000));
-    expect(offsets.best(1_060_000 + 2_100, 2_100)!.offsetMs).toBeCloseTo(0, 0);
+    offsets.add(sample(250, 1, 1, 0));
+    const hubMs = (wallMs: number) => wallMs + offsets.best(wallMs, 1_000)!.offsetMs;
+    expect(hubMs(wallAt(1_000) + 3_600_000)).toBeCloseTo(hubMs(wallAt(1_000)), 6);
+    expect(hubMs(wallAt(1_000) - 3_600_000)).toBeCloseTo(wallAt(1_000) + 250, 6);
   });
 
-  test("an exchange during which the clock was set back counts for nothing", () => {
+  test("an exchange during which the clock was set counts for nothing", () => {
     const offsets = new HubOffsets();
     offsets.add({ t0: 5_000, t1: 9_000, t2: 9_001, t3: 4_000, monotonicMs: 10 });
+    offsets.add({ t0: 5_000, t1: 9_000, t2: 9_001, t3: 3_605_001, monotonicMs: 10 });
     expect(offsets.best(4_000, 10)).toBeNull();
   });
 });

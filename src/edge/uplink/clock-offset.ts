@@ -20,33 +20,35 @@ export interface HubOffset {
 const KEPT = 8;
 /** Twice the usual tolerance of a PC's crystal. */
 const DRIFT_PER_MS = 100e-6;
-/** A larger change of wall against monotonic time between two samples is a clock that was set, not one that drifts. */
-const STEP_MS = 50;
+/** The channel would be taken for dead before: an exchange that seems to last longer saw a clock being set. */
+const LONGEST_MS = 10_000;
 
-/** The best of the last samples: the shorter the round trip, the less room for error. */
+/**
+ * The best of the last samples: the shorter the round trip, the less room for error. What is kept is the hub's time
+ * against the box's monotonic clock, which nobody sets; so a wall clock that jumps changes the offset in that instant,
+ * and not the time that the box tells.
+ */
 export class HubOffsets {
-  private samples: { offsetMs: number; errorMs: number; atMs: number; wallMinusMonotonicMs: number }[] = [];
+  private samples: { hubMinusMonotonicMs: number; errorMs: number; atMs: number }[] = [];
 
   add({ t0, t1, t2, t3, monotonicMs }: ClockSample): void {
     const roundTripMs = t3 - t0 - (t2 - t1);
-    // Negative where a clock was set in mid-exchange.
-    if (!(roundTripMs >= 0)) return;
-    const wallMinusMonotonicMs = t3 - monotonicMs;
-    this.samples = this.samples.filter((s) => Math.abs(s.wallMinusMonotonicMs - wallMinusMonotonicMs) < STEP_MS);
+    if (!(roundTripMs >= 0 && roundTripMs < LONGEST_MS)) return;
+    const offsetMs = (t1 - t0 + (t2 - t3)) / 2;
     this.samples.push({
-      offsetMs: (t1 - t0 + (t2 - t3)) / 2,
+      hubMinusMonotonicMs: t3 + offsetMs - monotonicMs,
       errorMs: roundTripMs / 2,
       atMs: monotonicMs,
-      wallMinusMonotonicMs,
     });
     if (this.samples.length > KEPT) this.samples.shift();
   }
 
-  /** Null before the first sample, and once the box's own clock has been set since. */
+  /** Null before the first sample. */
   best(wallMs: number, monotonicMs: number): HubOffset | null {
-    const valid = this.samples
-      .filter((s) => Math.abs(s.wallMinusMonotonicMs - (wallMs - monotonicMs)) < STEP_MS)
-      .map((s) => ({ offsetMs: s.offsetMs, errorMs: s.errorMs + (monotonicMs - s.atMs) * DRIFT_PER_MS }));
-    return valid.sort((a, b) => a.errorMs - b.errorMs)[0] ?? null;
+    const aged = this.samples.map((s) => ({
+      offsetMs: s.hubMinusMonotonicMs + monotonicMs - wallMs,
+      errorMs: s.errorMs + (monotonicMs - s.atMs) * DRIFT_PER_MS,
+    }));
+    return aged.sort((a, b) => a.errorMs - b.errorMs)[0] ?? null;
   }
 }
