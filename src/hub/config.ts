@@ -24,6 +24,12 @@ export const HubConfigFile = z.strictObject({
     .strictObject({ target: z.string().min(1) })
     .nullable()
     .default(null),
+  storage: z
+    .strictObject({
+      keepFreeBytes: z.number().int().nonnegative().nullable().default(null),
+      inboxBytesPerBox: z.number().int().min(100e6).default(8e9),
+    })
+    .prefault({}),
   ui: z.string().min(1).optional(),
 });
 

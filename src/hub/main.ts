@@ -102,6 +102,7 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
     trust: { caPem: authority.caPem, receiptKeyPem: authority.receiptKeyPem },
     boxKey: (box) => fleet.boxKey(box),
     send: (box, message) => void fleet.send(box, message),
+    limits: config.storage,
   });
   const fleet = await createFleet({ db, clock, log, authority, assignments: reception, records: archive.records });
   const live = createLive({ clock, log });
@@ -163,6 +164,7 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
       rtmp: (socket, box) => ingest.accept(socket, box),
       control: (ws, box) => fleet.attach(ws, box),
       rsyncDone: (box) => archive.inboxChanged(box),
+      admitFiles: (box) => archive.admit(box),
     },
     webListener: web,
     directory: join(runDirectory, "gateway"),

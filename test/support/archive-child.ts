@@ -24,5 +24,6 @@ const archive = createArchive({
   boxKey: async (box) =>
     (await db.selectFrom("box").select("certificatePem").where("id", "=", box).executeTakeFirst())?.certificatePem,
   send: () => {},
+  limits: { keepFreeBytes: 0, inboxBytesPerBox: 8e9 },
 });
 await archive.run(processLifetime(log));

@@ -243,6 +243,7 @@ export async function openEvidenceStand(options: { boxes?: number } = {}): Promi
     boxKey: async (box) =>
       (await db.selectFrom("box").select("certificatePem").where("id", "=", box).executeTakeFirst())?.certificatePem,
     send: (box, message) => void sent.push({ box, message }),
+    limits: { keepFreeBytes: 0, inboxBytesPerBox: 8e9 },
   });
   const stops = new Set<() => Promise<void>>();
   return {

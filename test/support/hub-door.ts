@@ -127,6 +127,7 @@ export async function openHubDoor({ clock = systemClock, records = {} }: DoorOpt
       },
       control: (ws, box) => fleet.attach(ws, box),
       rsyncDone: (box) => rsyncDone.push(box),
+      admitFiles: async () => ({ ok: true }),
     },
     webListener,
     directory: join(directory, "gateway"),

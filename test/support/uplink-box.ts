@@ -132,7 +132,7 @@ export async function startUplinkBox(hub: { host: string; port: number }): Promi
         isDeleted: () => false,
         keepReceipts: async () => {},
         sourceOf: async () => recordingsDirectory,
-        suspect: async () => {},
+        suspect: async () => "first",
       },
       limitKibPerS: () => box.limitKibPerS,
       onChange: () => void changes++,

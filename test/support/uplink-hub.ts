@@ -21,6 +21,8 @@ export interface UplinkHub extends AsyncDisposable {
   readonly inbox: string;
   readonly rtmp: { box: BoxId; socket: Duplex }[];
   readonly logged: { event: string; [field: string]: unknown }[];
+  /** May be changed at any time. */
+  readonly limits: { keepFreeBytes: number; inboxBytesPerBox: number };
   /** What the next question for a box's sessions is answered. */
   assignment: Pick<HubAssignment, "revision" | "sessions">;
   newSession(id: SessionId, point: PointId): Promise<void>;
@@ -38,6 +40,7 @@ export async function startUplinkHub(options: { port?: number } = {}): Promise<U
   const log = createLog(clock, (line) => logged.push(JSON.parse(line)), "debug");
   const db = await openDatabase(folder("hub.db"));
   resources.defer(() => db.destroy());
+  const limits: UplinkHub["limits"] = { keepFreeBytes: 0, inboxBytesPerBox: 8e9 };
   const authority = await openAuthority({ directory: folder("authority"), browserNames: ["localhost"], clock, log });
   const archive = createArchive({
     db,
@@ -48,6 +51,7 @@ export async function startUplinkHub(options: { port?: number } = {}): Promise<U
     trust: { caPem: authority.caPem, receiptKeyPem: authority.receiptKeyPem },
     boxKey: (box) => fleet.boxKey(box),
     send: (box, message) => void fleet.send(box, message),
+    limits,
   });
   const reception = createReception({ db, clock, log });
   const hub = { assignment: { revision: 1, sessions: [] } as UplinkHub["assignment"] };
@@ -84,6 +88,7 @@ export async function startUplinkHub(options: { port?: number } = {}): Promise<U
       rtmp: (socket, box) => void rtmp.push({ socket, box }),
       control: (ws, box) => fleet.attach(ws, box),
       rsyncDone: (box) => archive.inboxChanged(box),
+      admitFiles: (box) => archive.admit(box),
     },
     webListener: web,
     directory: folder("run"),
@@ -102,6 +107,7 @@ export async function startUplinkHub(options: { port?: number } = {}): Promise<U
   });
   const { port } = await gateway.listen("127.0.0.1", options.port ?? 0);
   return Object.assign(hub, {
+    limits,
     port,
     db,
     fleet,

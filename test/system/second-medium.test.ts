@@ -100,8 +100,10 @@ describe("the second medium", () => {
     await until("the closed one is whole", same(0), { withinMs: 2_500, everyMs: 50 });
     await until("the next one has begun", same(1), { withinMs: 2_500, everyMs: 50 });
     const folder = join(second.directory, "recordings", session, take);
+    const records = () => readFile(join(folder, "records.jsonl"), "utf8");
+    await until("its record is there", async () => (await records()) !== "", { withinMs: 2_500, everyMs: 50 });
     expect((await readdir(folder)).sort()).toEqual(["000000.ts", "000001.ts", "records.jsonl", "take.json"]);
-    expect(await readFile(join(folder, "records.jsonl"), "utf8")).toBe('{"seq":0}\n');
+    expect(await records()).toBe('{"seq":0}\n');
     expect(space.facts()?.secondMedium).toEqual({ state: "ok", behindSegments: 0 });
   });
 
@@ -175,12 +177,13 @@ describe("the second medium", () => {
     expect(await sourceOf(1)).toBe(copies);
     await writeFile(firstOf(2), Buffer.alloc(100_000));
     expect(await sourceOf(2), "nobody has complained yet").toBe(first);
-    await space.suspect(closed[2]!.name);
+    expect(await space.suspect(closed[2]!.name)).toBe("second");
     expect(await sourceOf(2)).toBe(copies);
-    await space.suspect(closed[0]!.name);
+    expect(await space.suspect(closed[0]!.name)).toBe("first");
     expect(await sourceOf(0)).toBe(first);
     await second.pull();
     await state("absent");
     expect(await sourceOf(1)).toBe(first);
+    expect(await space.suspect(closed[2]!.name)).toBe("neither");
   });
 });

@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { readFile, readdir, rm, stat } from "node:fs/promises";
+import { mkdir, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -376,6 +376,34 @@ describe("sync", () => {
     hub.say(identity.box, { type: "resend", session, take: take.take, seq: 0, reason: "test" });
     await until("it is sent again", () => events("sync.sent").length > before);
     expect(events("sync.resendAsked")).toMatchObject([{ take: take.take, seq: 0, reason: "test" }]);
+  });
+
+  test("never-again 7: a hub whose disk is full refuses with its reason; the box keeps everything and it comes later", async () => {
+    const { identity, session } = await inSession();
+    hub.limits.keepFreeBytes = 1e15;
+    const take = box.recordings.begin(identity, session);
+    await box.recordings.segment(take, 50_000);
+    await until("the box is told why", () =>
+      /@ERROR: the hub's disk is full/.test(JSON.stringify(events("sync.failed"))),
+    );
+    expect(hub.logged.filter(({ event }) => event === "archive.room")).toMatchObject([{ state: "full" }]);
+    expect(box.uplink.unsynced().segments).toBe(1);
+    hub.limits.keepFreeBytes = 0;
+    await synced(40_000);
+  });
+
+  test("never-again 7: a box whose files nobody can verify fills no more than its share of the hub", async () => {
+    const { identity, session } = await inSession();
+    hub.limits.inboxBytesPerBox = 100_000;
+    const stray = join(hub.inbox, identity.box, session, "take-aaaaaaaaaaaaaaaa");
+    await mkdir(stray, { recursive: true });
+    await writeFile(join(stray, "000000.ts"), Buffer.alloc(200_000));
+    const take = box.recordings.begin(identity, session);
+    await box.recordings.segment(take, 50_000);
+    await until("the box is told why", () => /of this box wait/.test(JSON.stringify(events("sync.failed"))));
+    expect(hub.logged.some(({ event, reason }) => event === "sync.refused" && reason === "inboxFull")).toBe(true);
+    hub.limits.inboxBytesPerBox = 8e9;
+    await synced(40_000);
   });
 
   test("a segment spoilt on the box's disk is refused, found out, and sent no more (never-again 4, 9)", async () => {

@@ -51,8 +51,8 @@ export interface Space {
   isDeleted(name: SegmentName): boolean;
   /** The recordings folder to send a closed segment from: the second medium's where the first's copy is not to be had. */
   sourceOf(name: SegmentName, sizeBytes: number): Promise<string>;
-  /** The hub could not use what it got: the file is compared with its record. */
-  suspect(name: SegmentName): Promise<void>;
+  /** The hub could not use what it got: which medium has what was recorded. From now on that one's copy is sent. */
+  suspect(name: SegmentName): Promise<"first" | "second" | "neither">;
   /** The schedule may have changed: look at once. */
   nudge(): void;
   /** Receipts that have been judged; resolves when they are on disk. */
@@ -155,13 +155,18 @@ class BoxSpaceKeeper implements Space {
     return (await fileSize(join(second, path)).catch(() => undefined)) === sizeBytes ? second : first;
   }
 
-  async suspect(name: SegmentName): Promise<void> {
+  async suspect(name: SegmentName): Promise<"first" | "second" | "neither"> {
+    const { dataDirectory, log } = this.options;
     const recorded = this.source.recorded?.sha256(name.take, name.seq);
     const path = segmentPath(name);
-    const found = await hashRegularFile(join(this.options.dataDirectory, "recordings", path)).catch(() => undefined);
-    if (recorded === undefined || found?.sha256 === recorded) return;
+    const second = this.mirror?.recordings;
+    const isWhole = async (recordings: string) =>
+      (await hashRegularFile(join(recordings, path)).catch(() => undefined))?.sha256 === recorded;
+    if (recorded === undefined || (await isWhole(join(dataDirectory, "recordings")))) return "first";
+    if (second === undefined || !(await isWhole(second))) return "neither";
     this.damaged.add(path);
-    this.options.log.error("space.segmentDamaged", { segment: path, recordedSha256: recorded, sha256: found?.sha256 });
+    log.error("space.segmentDamaged", { segment: path, sentFrom: second });
+    return "second";
   }
 
   nudge(): void {

@@ -361,10 +361,10 @@ class LiveUplink implements Uplink {
           log.error("sync.deletedIsAskedFor", { take, seq });
           return;
         }
-        await this.options.space.suspect({ session, take, seq });
+        const place = await this.options.space.suspect({ session, take, seq });
         await state.updateLedger((ledgerOf, set) => set(take, removeReceipt(ledgerOf(take), seq)));
         // What was spoilt here would only be refused again.
-        if ((await this.recordings?.examine({ session, take, seq })) === "damaged")
+        if (place !== "second" && (await this.recordings?.examine({ session, take, seq })) === "damaged")
           log.error("sync.damaged", { take, seq });
         else this.sync.resend({ session, take, seq });
         onChange();

@@ -17,6 +17,7 @@ import { createKeeping, type RecordsPort } from "./keeping.ts";
 import { createQueues, forAll } from "./queues.ts";
 import { createRecordings, type Recordings } from "./recordings.ts";
 import { segmentKey } from "./records.ts";
+import { watchRoom, type Admission, type HubRoom, type RoomLimits } from "./room.ts";
 import { createSidecars } from "./sidecars.ts";
 import { checkArchiveIdentity, checkOneFileSystem } from "./storage.ts";
 import { createViewing } from "./viewing.ts";
@@ -25,6 +26,7 @@ import { createWake } from "./wake.ts";
 export type { RecordsPort } from "./keeping.ts";
 export { STORAGE_FILE, storageText } from "./storage.ts";
 export { createWake } from "./wake.ts";
+export type { HubRoom } from "./room.ts";
 
 export interface ArchiveOptions {
   db: HubDatabase;
@@ -49,6 +51,7 @@ export interface ArchiveOptions {
   /** Certificate of a box, PEM; replaced and revoked boxes' too. */
   boxKey: (box: BoxId) => Promise<string | undefined>;
   send: (box: BoxId, message: HubMessage) => void;
+  limits: RoomLimits;
 }
 
 /** Segments that have been verified at the province. */
@@ -62,6 +65,10 @@ export interface Archive extends Recordings {
   readonly records: RecordsPort;
   /** Something may have arrived for this box: called after each rsync connection. */
   inboxChanged(box: BoxId): void;
+  /** Whether this box may send files now. */
+  admit(box: BoxId): Promise<Admission>;
+  /** How much room there is for recordings. */
+  room(): Promise<HubRoom>;
   /** Hands the province's receipts to the box and tells the listeners. */
   noteCopied: (copy: ProvinceCopy) => void;
   /** Called at most a few times a second per session. Gives the function that ends it. */
@@ -200,6 +207,7 @@ export function createArchive(options: ArchiveOptions): Archive {
     onLost: ({ box, name }) => askLater(box, name, 1, "lost"),
   });
   const viewing = createViewing({ db, log, directories });
+  const space = watchRoom({ log, inbox: directories.inbox, limits: options.limits });
 
   /** Sends what is due; gives the time until the next is. */
   const askDue = (): number => {
@@ -276,7 +284,8 @@ export function createArchive(options: ArchiveOptions): Archive {
     for (;;) {
       await checkArchiveIdentity(db, directories.archive);
       await forAll(await viewing.due(), 1, async (session) => {
-        if (signal.aborted) return;
+        // A viewing copy can be made at any time; room for recordings comes first.
+        if (signal.aborted || (await space.room()).state !== "ok") return;
         await viewing.make(session, signal);
         finishWake.now();
       });
@@ -289,6 +298,8 @@ export function createArchive(options: ArchiveOptions): Archive {
     records,
     inboxChanged,
     ...createRecordings({ db, clock, archive: directories.archive }),
+    admit: (box) => space.admit(box),
+    room: () => space.room(),
     noteCopied({ box, session, receipts }) {
       sendReceipts(box, receipts);
       noteChange(session);

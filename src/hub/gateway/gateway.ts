@@ -8,7 +8,7 @@ import { ALPN, CONTROL_PATH, type BoxId } from "../../protocol/protocol.ts";
 import type { Clock, Log } from "../../platform/platform.ts";
 import type { TlsIdentity, Verdict } from "../fleet/fleet.ts";
 import { peekClientHello } from "./peek.ts";
-import { openRsync, type RsyncServer } from "./rsync-session.ts";
+import { openRsync, type Admission, type RsyncServer } from "./rsync-session.ts";
 
 /** What handles a box's connections once the gateway knows whose they are. */
 export interface EdgeHandlers {
@@ -16,6 +16,8 @@ export interface EdgeHandlers {
   control(ws: WebSocket, box: BoxId): void;
   /** After each rsync connection of the box. */
   rsyncDone(box: BoxId): void;
+  /** Whether the box may send files now; asked at the start of each rsync connection and while it lasts. */
+  admitFiles(box: BoxId): Promise<Admission>;
 }
 
 export interface GatewayOptions {
@@ -248,6 +250,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     directory: options.directory,
     inboxDirectory: options.inboxDirectory,
     onDone: (box) => options.handlers.rsyncDone(box),
+    admit: (box) => options.handlers.admitFiles(box),
   });
   return new TlsGateway(options, rsync);
 }

@@ -10,6 +10,8 @@ const MAX_TOTAL = 64;
 /** rsync's client speaks at once; a connection that stays mute costs no process. */
 const FIRST_BYTE_MS = 10_000;
 const IDLE_S = 60;
+/** A gigabit fills 250 MB in this time; what is kept free is more. */
+const ADMIT_EVERY_MS = 2_000;
 /** rsync ends at once when its socket is gone; SIGKILL is for one that does not. */
 const STOP_GRACE_MS = 2_000;
 const LINGER_MS = 5_000;
@@ -26,9 +28,13 @@ export interface RsyncOptions {
   /** For the generated rsyncd.conf. */
   directory: string;
   inboxDirectory: string;
+  /** Whether the box may send files now; asked at the start and while it sends. */
+  admit: (box: BoxId) => Promise<Admission>;
   /** After each connection that reached rsync, whatever became of it. */
   onDone(box: BoxId): void;
 }
+
+export type Admission = { ok: true } | { ok: false; reason: string; words: string };
 
 interface Session {
   readonly socket: Socket;
@@ -97,8 +103,15 @@ class InetdRsync implements RsyncServer {
   }
 
   async #session(socket: Socket, box: BoxId): Promise<void> {
-    const { log, inboxDirectory } = this.#options;
+    const { log, inboxDirectory, admit } = this.#options;
     socket.setTimeout(IDLE_S * 1_000);
+    const admission = await admit(box);
+    if (!admission.ok) {
+      log.warn("sync.refused", { box, reason: admission.reason, words: admission.words });
+      // As rsync's daemon says it (rsync(1) prints the second line and ends with code 5), so that the box knows why.
+      socket.end(`@RSYNCD: 31.0\n@ERROR: ${admission.words}\n`);
+      return;
+    }
     await makeDirectory(inboxPath(inboxDirectory, box));
     const pair = await this.#pairs.make();
     const child = await this.#start(pair, box).catch((error: unknown) => {
@@ -109,12 +122,27 @@ class InetdRsync implements RsyncServer {
     const stop = () => void child.stop(STOP_GRACE_MS);
     socket.once("close", stop);
     if (socket.destroyed) stop();
+    const watch = setInterval(() => void this.#recheck(socket, box), ADMIT_EVERY_MS);
     const exit = await child.exited;
+    clearInterval(watch);
     await relay.ended;
     const ending = readEnding(exit.code, relay.tail());
     if (ending.kind === "refused") log.warn("sync.refused", { box, reason: ending.reason, words: ending.words });
     else if (ending.kind === "interrupted") log.info("sync.interrupted", { box, words: ending.words });
     else log.debug("sync.done", { box });
+  }
+
+  /** What is there when the room runs out stays as a partial file, and goes on from it. */
+  async #recheck(socket: Socket, box: BoxId): Promise<void> {
+    const { log, admit } = this.#options;
+    try {
+      const admission = await admit(box);
+      if (admission.ok) return;
+      log.warn("sync.refused", { box, reason: admission.reason, words: admission.words });
+      socket.destroy();
+    } catch (error) {
+      log.warn("sync.admitFailed", { box, cause: causeOf(error) });
+    }
   }
 
   async #start({ theirs }: SocketPair, box: BoxId) {
