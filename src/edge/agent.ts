@@ -5,9 +5,11 @@ import { join } from "node:path";
 import { createSigner } from "../evidence/evidence.ts";
 import { causeOf, isoUtc, makeDirectory, randomId, runForever, type Clock, type Log } from "../platform/platform.ts";
 import { makeId, type Health, type RoomPairing, type RoomSession, type SessionId } from "../protocol/protocol.ts";
+import { openAlarms } from "./alarms/alarms.ts";
 import { readEdgeConfig, type EdgeConfig } from "./config.ts";
 import { loadIdentity, pair, type BoxIdentity } from "./identity/identity.ts";
 import { qualityFor } from "./capture/capture.ts";
+import { createInspection } from "./inspection/inspection.ts";
 import { openRecorder } from "./recording/recording.ts";
 import { bytesPerMinute, openSpace } from "./space/space.ts";
 import { hubNow, newHubTime, readHubTime } from "./hub-time.ts";
@@ -183,10 +185,18 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
     },
   );
   const around = new AbortController();
+  const alarms = await openAlarms({ dataDirectory, clock, log, utcMs: () => hubNow(clock, state.hubTime()).utcMs });
+  const inspection = createInspection({
+    clock,
+    log,
+    writing: () => recorder.writing(),
+    ffmpeg: () => recorder.ffmpeg(),
+  });
   /** What fails beside the recording is written down and leaves the recording alone. */
   const beside = (part: string, work: Promise<void>) =>
     work.catch((error: unknown) => log.error("agent.partFailed", { part, cause: causeOf(error) }));
-  const sending = beside("uplink", uplink.run(recorder, around.signal));
+  const sending = beside("uplink", uplink.run(recorder, alarms, around.signal));
+  const inspecting = beside("inspection", inspection.run(around.signal));
   const pairing = keepPaired();
   listeners.push(pairing.look);
   pairing.look();
@@ -197,7 +207,7 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
   await Promise.all([recording, looking]);
   // The last records of the take have been written; those that the open channel takes go now, the rest next time.
   around.abort(new Error("the agent ends"));
-  await Promise.all([sending, keepingSpace, showing, watching]);
+  await Promise.all([sending, keepingSpace, inspecting, showing, watching]);
   const exitCode = stopped.aborted ? 0 : EXIT_RECONFIGURED;
   log.info("agent.ended", { exitCode });
   return exitCode;
@@ -263,7 +273,17 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
       // Omit of a loose object forgets its keys.
       const recording = { ...facts.recording, unsyncedSegments: segments, unsyncedBytes: bytes } as Health["recording"];
       const room = space.facts();
-      return { ...machine, ...facts, agentVersion, link: uplink.link(), recording, ...(room && { space: room }) };
+      const report = inspection.report();
+      // An absent device is known at once; what it gives is looked for in the file.
+      const picture = report && facts.picture === "unknown" ? report.picture : facts.picture;
+      const sound = report && facts.sound.state === "unknown" ? report.sound : facts.sound;
+      const standing = alarms.look(goal.session?.id ?? null, {
+        ...{ mustRecord: inSession(), growing: recording.growing, encoder: facts.encoder, picture, sound, report },
+      });
+      return {
+        ...{ ...machine, ...facts, picture, sound, agentVersion, link: uplink.link(), recording },
+        ...{ file: report?.file ?? null, alarms: standing, ...(room && { space: room }) },
+      };
     };
     /** The session whose recording came to an end last. */
     const lastRecorded = () => {

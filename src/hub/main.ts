@@ -17,6 +17,7 @@ import {
 } from "../platform/platform.ts";
 import type { PointId } from "../protocol/protocol.ts";
 import { createAccounts } from "./accounts/accounts.ts";
+import { createAlarms } from "./alarms/alarms.ts";
 import { createArchive } from "./archive/archive.ts";
 import { readHubConfig, type HubConfig } from "./config.ts";
 import { openDatabase } from "./database/database.ts";
@@ -104,7 +105,10 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
     send: (box, message) => void fleet.send(box, message),
     limits: config.storage,
   });
-  const fleet = await createFleet({ db, clock, log, authority, assignments: reception, records: archive.records });
+  const alarms = createAlarms({ db, clock, log });
+  const fleet = await createFleet({
+    ...{ db, clock, log, authority, assignments: reception, records: archive.records, alarms },
+  });
   const live = createLive({ clock, log });
   const ingest = createIngest({ clock, log, sink: live.sink });
   const desk = createDesk({ db, clock, log, accounts, reception, live, fleet, archive, ui: config.ui });
@@ -132,6 +136,10 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
     desk.sessionChanged(session);
     desk.recordingChanged(session);
     noteMissing().catch(swallow("noteMissing"));
+  });
+  alarms.onChange((session) => {
+    desk.sessionChanged(session);
+    desk.recordingChanged(session);
   });
   fleet.onLink((point, change) => void reception.noteRoom(point, change).catch(swallow("noteRoom")));
   fleet.onChange((point) => {

@@ -68,6 +68,18 @@ describe("MPEG-TS counter", () => {
     expect(lastVideoMs! - firstVideoMs!).toBeCloseTo(80);
   });
 
+  it("tells each whole frame's size, and the times of sound", () => {
+    const frames: unknown[] = [];
+    const counter = createMpegTsCounter((frame) => frames.push(frame));
+    const heard = (ticks: number) => packet(AUDIO_PID, true, [0, 0, 1, 0xc0, 0, 8, 0x80, 0x80, 5, ...pts(ticks)]);
+    counter.push(join(pat, pmt, frame(0, true), more, more, heard(90), frame(3_600), heard(900), frame(7_200)));
+    expect(frames).toEqual([
+      { key: true, bytes: 3 * 188 },
+      { key: false, bytes: 188 },
+    ]);
+    expect(counter.count()).toMatchObject({ firstAudioMs: 1, lastAudioMs: 10 });
+  });
+
   it("counts nothing before the tables and nothing in an empty file", () => {
     expect(countIn(join(frame(0), frame(1)), 188).videoFrames).toBe(0);
     expect(countIn(new Uint8Array(0), 188)).toMatchObject({ videoFrames: 0, firstVideoMs: undefined, strayBytes: 0 });

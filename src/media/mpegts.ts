@@ -20,6 +20,9 @@ export interface MpegTsCount {
   /** Presentation times of the first and the last video frame, milliseconds, unwrapped; undefined without video. */
   firstVideoMs: number | undefined;
   lastVideoMs: number | undefined;
+  /** Presentation times of sound likewise. */
+  firstAudioMs: number | undefined;
+  lastAudioMs: number | undefined;
   /** Bytes that belong to no packet: 0 in a sound file, and below 188 in one that was cut off. */
   strayBytes: number;
 }
@@ -30,14 +33,23 @@ export interface MpegTsCounter {
   count(): MpegTsCount;
 }
 
-export function createMpegTsCounter(): MpegTsCounter {
+/** One video frame that has passed whole. */
+export interface PassedFrame {
+  key: boolean;
+  /** In whole packets, with their headers. */
+  bytes: number;
+}
+
+/** @param onFrame told of each video frame when the next one begins */
+export function createMpegTsCounter(onFrame?: (frame: PassedFrame) => void): MpegTsCounter {
   let pmtPid: number | undefined;
   let videoPid: number | undefined;
   let audioPid: number | undefined;
   let stray = 0;
   let rest = new Uint8Array(0);
-  let firstTicks: number | undefined;
-  let lastTicks: number | undefined;
+  const videoTime = createTimeSpan();
+  const audioTime = createTimeSpan();
+  const frame = { key: false, bytes: 0 };
   const counted = { videoFrames: 0, keyFrames: 0, audioPackets: 0 };
 
   const section = (packet: Uint8Array, start: number): Uint8Array | undefined => {
@@ -65,33 +77,30 @@ export function createMpegTsCounter(): MpegTsCounter {
     }
   };
 
-  const notePts = (packet: Uint8Array, start: number) => {
-    if (start + 14 > PACKET_BYTES || !(packet[start + 7]! & 0x80)) return;
-    const p = packet.subarray(start + 9);
-    // 33 bits: more than a bitwise operator holds.
-    const ticks =
-      ((p[0]! >> 1) & 7) * 2 ** 30 + (p[1]! << 22) + ((p[2]! >> 1) << 15) + (p[3]! << 7) + ((p[4]! >> 1) & 0x7f);
-    firstTicks ??= ticks;
-    const reference = lastTicks ?? ticks;
-    const unwrapped = ticks + Math.round((reference - ticks) / PTS_WRAP) * PTS_WRAP;
-    lastTicks = Math.max(reference, unwrapped);
-  };
-
   const packetAt = (bytes: Uint8Array, offset: number) => {
     const packet = bytes.subarray(offset, offset + PACKET_BYTES);
-    if (!(packet[1]! & 0x40)) return; // payload_unit_start_indicator
+    const pid = ((packet[1]! & 0x1f) << 8) | packet[2]!;
+    const starts = (packet[1]! & 0x40) !== 0; // payload_unit_start_indicator
+    if (pid === videoPid) {
+      if (starts && frame.bytes > 0) onFrame?.({ ...frame });
+      if (starts) Object.assign(frame, { key: false, bytes: 0 });
+      frame.bytes += PACKET_BYTES;
+    }
+    if (!starts) return;
     const control = packet[3]! & 0x30;
     if (!(control & 0x10)) return;
     const adaptation = control & 0x20 ? 1 + packet[4]! : 0;
     const start = 4 + adaptation;
     if (start >= PACKET_BYTES) return;
-    const pid = ((packet[1]! & 0x1f) << 8) | packet[2]!;
     if (pid === videoPid) {
       counted.videoFrames++;
-      if (adaptation > 1 && packet[5]! & 0x40) counted.keyFrames++; // random_access_indicator
-      notePts(packet, start);
-    } else if (pid === audioPid) counted.audioPackets++;
-    else if (pid === 0 || pid === pmtPid) {
+      frame.key = adaptation > 1 && (packet[5]! & 0x40) !== 0; // random_access_indicator
+      if (frame.key) counted.keyFrames++;
+      videoTime.note(ptsTicks(packet, start));
+    } else if (pid === audioPid) {
+      counted.audioPackets++;
+      audioTime.note(ptsTicks(packet, start));
+    } else if (pid === 0 || pid === pmtPid) {
       const table = section(packet, start);
       if (table) (pid === 0 ? readPat : readPmt)(table);
     }
@@ -119,9 +128,35 @@ export function createMpegTsCounter(): MpegTsCounter {
     },
     count: () => ({
       ...counted,
-      firstVideoMs: firstTicks === undefined ? undefined : firstTicks / TICKS_PER_MS,
-      lastVideoMs: lastTicks === undefined ? undefined : lastTicks / TICKS_PER_MS,
+      firstVideoMs: videoTime.firstMs(),
+      lastVideoMs: videoTime.lastMs(),
+      firstAudioMs: audioTime.firstMs(),
+      lastAudioMs: audioTime.lastMs(),
       strayBytes: stray + rest.length,
     }),
+  };
+}
+
+/** Presentation time of the PES packet that starts there (13818-1, 2.4.3.7), where it has one. */
+function ptsTicks(packet: Uint8Array, start: number): number | undefined {
+  if (start + 14 > PACKET_BYTES || !(packet[start + 7]! & 0x80)) return undefined;
+  const p = packet.subarray(start + 9);
+  // 33 bits: more than a bitwise operator holds.
+  return ((p[0]! >> 1) & 7) * 2 ** 30 + (p[1]! << 22) + ((p[2]! >> 1) << 15) + (p[3]! << 7) + ((p[4]! >> 1) & 0x7f);
+}
+
+function createTimeSpan() {
+  let first: number | undefined;
+  let last: number | undefined;
+  const inMs = (ticks: number | undefined) => (ticks === undefined ? undefined : ticks / TICKS_PER_MS);
+  return {
+    note(ticks: number | undefined) {
+      if (ticks === undefined) return;
+      first ??= ticks;
+      const reference = last ?? ticks;
+      last = Math.max(reference, ticks + Math.round((reference - ticks) / PTS_WRAP) * PTS_WRAP);
+    },
+    firstMs: () => inMs(first),
+    lastMs: () => inMs(last),
   };
 }

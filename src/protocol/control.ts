@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Alarm } from "./alarms.ts";
 import { Health } from "./health.ts";
 import { BoxId, PointId, SessionId, TakeId } from "./ids.ts";
 import { ClockReading, SignedRecord } from "./records.ts";
@@ -82,12 +83,22 @@ export const BoxRoomSessions = z.looseObject({
   at: ClockReading,
   sessions: z.array(RoomSession).max(100),
 });
-export const BoxMessage = z.discriminatedUnion("type", [BoxHello, BoxRecords, BoxHealth, BoxClock, BoxRoomSessions]);
+/** Alarms raised or cleared; said again on each connection until the hub has kept them. */
+export const BoxAlarms = z.looseObject({ type: z.literal("alarms"), items: z.array(Alarm).max(100) });
+export const BoxMessage = z.discriminatedUnion("type", [
+  BoxHello,
+  BoxRecords,
+  BoxHealth,
+  BoxClock,
+  BoxRoomSessions,
+  BoxAlarms,
+]);
 export type BoxMessage = z.infer<typeof BoxMessage>;
 export type BoxHello = z.infer<typeof BoxHello>;
 export type BoxRecords = z.infer<typeof BoxRecords>;
 export type RoomSession = z.infer<typeof RoomSession>;
 export type BoxRoomSessions = z.infer<typeof BoxRoomSessions>;
+export type BoxAlarms = z.infer<typeof BoxAlarms>;
 
 // ---- hub → box
 
@@ -128,6 +139,11 @@ export const HubAdopted = z.looseObject({
   type: z.literal("adopted"),
   sessions: z.array(z.looseObject({ id: SessionId, ended: z.boolean() })),
 });
+/** These are in the hub's database: cleared ones need not be said again. */
+export const HubAlarmsKept = z.looseObject({
+  type: z.literal("alarmsKept"),
+  items: z.array(z.looseObject({ id: z.string(), cleared: z.boolean() })),
+});
 export const HubMessage = z.discriminatedUnion("type", [
   HubWelcome,
   HubAssignment,
@@ -136,11 +152,13 @@ export const HubMessage = z.discriminatedUnion("type", [
   HubResend,
   HubClock,
   HubAdopted,
+  HubAlarmsKept,
 ]);
 export type HubMessage = z.infer<typeof HubMessage>;
 export type HubAssignment = z.infer<typeof HubAssignment>;
 export type HubHave = z.infer<typeof HubHave>;
 export type HubAdopted = z.infer<typeof HubAdopted>;
+export type HubAlarmsKept = z.infer<typeof HubAlarmsKept>;
 
 /** Both sides ping; a peer that has been silent for this long is taken for dead and the socket destroyed. */
 export const CONTROL_PING_MS = 1_000;

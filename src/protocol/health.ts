@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ALARM_CAUSES, type AlarmCause } from "./alarms.ts";
 import { SessionId, TakeId } from "./ids.ts";
 
 const loadState = z.enum(["up", "down", "unknown"]);
@@ -55,10 +56,13 @@ export const Health = z.looseObject({
     /** Media seconds per second; below 1 the machine does not keep up. */
     speed: z.number(),
   }),
-  /** Measured on the picture and sound that are being recorded; "none" where there is no device. */
-  picture: z.enum(["ok", "black", "frozen", "none"]),
+  /**
+   * While recording measured in the file that is being written, otherwise at the device; "none" where there is no
+   * device, "unknown" while nothing is measured.
+   */
+  picture: z.enum(["ok", "black", "dark", "frozen", "none", "unknown"]),
   sound: z.looseObject({
-    state: z.enum(["ok", "silent", "clipping", "none"]),
+    state: z.enum(["ok", "silent", "clipping", "hum", "none", "unknown"]),
     /** Momentary loudness, EBU R128, LUFS. */
     levelLufs: z.number().nullable(),
     /** Speech heard within the last 30 s. */
@@ -84,6 +88,22 @@ export const Health = z.looseObject({
   source: z.string(),
   /** Boxes of before say nothing of it. */
   space: BoxSpace.optional(),
+  /** What the file says that is being written; null while none is, absent from boxes that do not look into it. */
+  file: z
+    .looseObject({
+      checked: z.boolean(),
+      /** Speech was measured in this take: before that, no lamp of sound is green. */
+      speech: z.boolean(),
+      /** EBU R128, integrated over what was checked of the take, LUFS. */
+      loudnessLufs: z.number().nullable(),
+      /** Sound against picture at the end of the file; positive: sound is ahead. */
+      avOffsetMs: z.number().nullable(),
+      /** Frames per second of media. */
+      frameRate: z.number().nullable(),
+    })
+    .nullish(),
+  /** Alarms that stand now, by the box's own judgement; absent from boxes that raise none. */
+  alarms: z.array(z.looseObject({ cause: z.string(), since: z.iso.datetime({ precision: 3 }) })).optional(),
 });
 export type Health = z.infer<typeof Health>;
 
@@ -91,16 +111,8 @@ export type Lamp = "ok" | "warn" | "bad" | "unknown";
 
 /** One cause, one code; the screens hold the repair in words for each. */
 export type Trouble =
+  | AlarmCause
   | "offline"
-  | "encoderFailed"
-  | "encoderSlow"
-  | "cameraNone"
-  | "pictureBlack"
-  | "pictureFrozen"
-  | "microphoneNone"
-  | "soundSilent"
-  | "soundClipping"
-  | "notRecording"
   | "liveDown"
   | "diskFull"
   | "lineSmall"
@@ -130,16 +142,8 @@ export function lampsOf(health: Health | undefined, connected: boolean, mustReco
   if (!connected) troubles.push("offline");
   if (!health) return { picture: "unknown", sound: "unknown", link: connected ? "ok" : "bad", troubles };
   if (health.space && health.space.state !== "ok") troubles.push("diskFull");
-  if (health.encoder.state === "failed") troubles.push("encoderFailed");
-  if (mustRecord && connected && !health.recording.growing) troubles.push("notRecording");
-  if (health.picture === "none") troubles.push("cameraNone");
-  if (health.picture === "black") troubles.push("pictureBlack");
-  if (health.picture === "frozen") troubles.push("pictureFrozen");
-  if (health.sound.state === "none") troubles.push("microphoneNone");
-  if (health.sound.state === "silent") troubles.push("soundSilent");
-  if (health.sound.state === "clipping") troubles.push("soundClipping");
-  if (health.encoder.state !== "starting" && health.encoder.speed > 0 && health.encoder.speed < 0.97)
-    troubles.push("encoderSlow");
+  const alarms = health.alarms?.map(({ cause }) => cause);
+  troubles.push(...(alarms ? ALARM_CAUSES.filter((cause) => alarms.includes(cause)) : seenAtOnce(health, mustRecord)));
   if (connected && health.link.live === "down") troubles.push("liveDown");
   const { space } = health;
   if (space ? space.sessions.some(({ ready }) => !ready) : health.diskFreeBytes < DISK_LOW_BYTES)
@@ -148,18 +152,45 @@ export function lampsOf(health: Health | undefined, connected: boolean, mustReco
   if (connected && health.link.quality === "sound") troubles.push("lineSound");
   if (space?.secondMedium && space.secondMedium.state !== "ok") troubles.push("secondMediumLost");
   if (health.recording.unsyncedSegments > UNSYNCED_WARN_SEGMENTS) troubles.push("syncBehind");
-  const worst = (bad: Trouble[], warn: Trouble[]): Lamp =>
-    troubles.some((t) => bad.includes(t)) ? "bad" : troubles.some((t) => warn.includes(t)) ? "warn" : "ok";
-  const starting: Lamp | undefined = health.encoder.state === "starting" ? "unknown" : undefined;
+  const worst = (bad: Trouble[], warn: Trouble[], known: boolean): Lamp =>
+    troubles.some((t) => bad.includes(t))
+      ? "bad"
+      : !known
+        ? "unknown"
+        : troubles.some((t) => warn.includes(t))
+          ? "warn"
+          : "ok";
+  const started = health.encoder.state !== "starting";
+  const checked = health.file?.checked ?? true;
   return {
-    picture:
-      starting ??
-      worst(
-        ["diskFull", "encoderFailed", "cameraNone", "pictureBlack", "notRecording"],
-        ["pictureFrozen", "encoderSlow"],
-      ),
-    sound: starting ?? worst(["diskFull", "encoderFailed", "microphoneNone", "soundSilent"], ["soundClipping"]),
-    link: worst(["offline"], ["liveDown", "lineSmall", "lineSound", "syncBehind"]),
+    picture: worst(
+      ["diskFull", "encoderFailed", "cameraNone", "pictureBlack", "notRecording"],
+      ["pictureDark", "pictureFrozen", "encoderSlow", "frameRateLow"],
+      started && checked && health.picture !== "unknown",
+    ),
+    sound: worst(
+      ["diskFull", "encoderFailed", "microphoneNone", "soundSilent"],
+      ["soundClipping", "soundHum", "soundNoSpeech", "avOffset"],
+      started && checked && health.sound.state !== "unknown" && (health.file?.speech ?? true),
+    ),
+    link: worst(["offline"], ["liveDown", "lineSmall", "lineSound", "syncBehind"], true),
     troubles,
   };
+}
+
+/** For boxes that raise no alarms themselves. */
+function seenAtOnce(health: Health, mustRecord: boolean): Trouble[] {
+  const { encoder, picture, sound, recording } = health;
+  const found: [boolean, Trouble][] = [
+    [encoder.state === "failed", "encoderFailed"],
+    [mustRecord && !recording.growing, "notRecording"],
+    [picture === "none", "cameraNone"],
+    [picture === "black", "pictureBlack"],
+    [picture === "frozen", "pictureFrozen"],
+    [sound.state === "none", "microphoneNone"],
+    [sound.state === "silent", "soundSilent"],
+    [sound.state === "clipping", "soundClipping"],
+    [encoder.state !== "starting" && encoder.speed > 0 && encoder.speed < 0.97, "encoderSlow"],
+  ];
+  return found.flatMap(([is, trouble]) => (is ? [trouble] : []));
 }

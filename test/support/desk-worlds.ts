@@ -206,6 +206,14 @@ function roomRecording(of: SessionView, plan: RoomPlan, role: PointRole, endMs: 
     playableMs: playlistMs,
     times: "hub",
     segments,
+    alarms: gaps
+      .filter(({ cause }) => cause === "deviceLost")
+      .map(({ fromMs }) => ({
+        cause: "cameraNone",
+        raisedAt: new Date(startMs + fromMs + 2_000).toISOString(),
+        clearedAt: new Date(startMs + fromMs + 9_000).toISOString(),
+        facts: "no camera",
+      })),
     gaps: [
       gapView(of, plan.name, 0, "starting", startMs, 1_200, "first frame 1200 ms after the start"),
       ...gaps.map(({ cause, fromMs, lengthMs, detail }, i) =>

@@ -84,6 +84,7 @@ export async function openHubDoor({ clock = systemClock, records = {} }: DoorOpt
     clock,
     log,
     authority,
+    alarms: { accept: () => Promise.resolve([]) },
     assignments: {
       forBox: (box) =>
         Promise.resolve({

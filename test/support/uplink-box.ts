@@ -139,7 +139,7 @@ export async function startUplinkBox(hub: { host: string; port: number }): Promi
     });
     const stop = new AbortController();
     uplink.setIdentity(identity);
-    const running = uplink.run(recordings, stop.signal);
+    const running = uplink.run(recordings, { unkept: () => [], kept: () => {}, onChange: () => {} }, stop.signal);
     return {
       state,
       uplink,

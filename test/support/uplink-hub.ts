@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { getRequestListener } from "@hono/node-server";
 import type { BoxId, HubAssignment, HubMessage, PointId, SessionId } from "../../src/protocol/protocol.ts";
 import { createLog, systemClock } from "../../src/platform/platform.ts";
+import { createAlarms } from "../../src/hub/alarms/alarms.ts";
 import { createArchive } from "../../src/hub/archive/archive.ts";
 import { openDatabase, type HubDatabase } from "../../src/hub/database/database.ts";
 import { createFleet, openAuthority, type Authority, type Fleet } from "../../src/hub/fleet/fleet.ts";
@@ -61,6 +62,7 @@ export async function startUplinkHub(options: { port?: number } = {}): Promise<U
     log,
     authority,
     records: archive.records,
+    alarms: createAlarms({ db, clock, log }),
     assignments: {
       adopt: (box, message) => reception.adopt(box, message),
       async forBox(box) {

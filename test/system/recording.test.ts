@@ -217,7 +217,8 @@ test("a film is recorded round and round in real time, and ends with every frame
     await stand.startAgent(true);
     await stand.recordedFrames(75);
     const { facts } = await stand.view();
-    expect(facts).toMatchObject({ picture: "ok", sound: { state: "ok" }, source: `file ${path}` });
+    // What a recording holds is measured in its file, and not by the recorder.
+    expect(facts).toMatchObject({ picture: "unknown", sound: { state: "unknown" }, source: `file ${path}` });
     await stand.setSession(false);
     await ended(stand, 1);
     const [take] = await stand.chain();

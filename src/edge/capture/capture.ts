@@ -18,6 +18,7 @@ import { listDevices, type Devices } from "./devices.ts";
 import { planEncoder, runPaths, type Source } from "./plan.ts";
 import { adoptPid, EncoderRun, openLog, RunMemory, type RunGoal } from "./run.ts";
 import { Avoided, chooseSource, parseFileFacts, sameSource } from "./source.ts";
+import { readVirtualFaults, virtualFaultsFile } from "./virtual-faults.ts";
 import { seedOf } from "./virtual-scene.ts";
 import type { VirtualRoomOptions } from "./virtual-room.ts";
 
@@ -90,7 +91,9 @@ export class Capture {
     if (!memory || !ffmpeg) return undefined;
     this.options.log.info("capture.adopted", { run: memory.token, goal: memory.goal.kind, pid: ffmpeg.pid });
     const directory = this.folder(memory.token);
-    return new EncoderRun({ memory, directory, clock: this.options.clock, ffmpeg, room, adopted: true });
+    const virtualCameraGone = () => this.virtualCameraGone();
+    const { clock } = this.options;
+    return new EncoderRun({ memory, directory, clock, ffmpeg, room, adopted: true, virtualCameraGone });
   }
 
   /** Chooses among what is plugged in now. */
@@ -105,6 +108,7 @@ export class Capture {
     return chooseSource(source, this.quality, {
       devices: this.avoided.usable(devices, clock.monotonicMs()),
       file: source.kind === "file" ? await this.askFile(source.path) : { picture: false, sound: false },
+      unplugged: source.kind === "virtual" && (await this.virtualCameraGone()),
     });
   }
 
@@ -144,7 +148,7 @@ export class Capture {
     });
     const memory: RunMemory = { token, goal, source, plannedWallMs: clock.wallMs(), ffmpeg };
     await this.writeMemory(memory);
-    const virtual = source.picture.kind === "virtual";
+    const virtual = source.sound.kind === "virtual";
     if (virtual) await runChecked(["mkfifo", "-m", "600", paths.videoFifo, paths.audioFifo]);
     const complaints = await openLog(directory);
     try {
@@ -152,7 +156,9 @@ export class Capture {
       const launch = (argv: string[]) => startProcess(argv, { cwd: directory, detached: true, stdio: [...stdio] });
       const [encoder, room] = await Promise.all([
         launch(argv),
-        virtual ? launch([process.execPath, ROOM_MAIN, JSON.stringify(this.roomOptions(directory))]) : undefined,
+        virtual
+          ? launch([process.execPath, ROOM_MAIN, JSON.stringify(this.roomOptions(directory, source))])
+          : undefined,
       ]);
       const adopted = adoptPid(encoder.pid, processIdentity);
       if (!adopted) throw new CaptureError("diedAtStart", "the encoder ended at once");
@@ -165,6 +171,7 @@ export class Capture {
         ffmpeg: { ...adopted, exited: encoder.exited.then(() => {}) },
         room: room && adoptPid(room.pid, processIdentity),
         adopted: false,
+        virtualCameraGone: () => this.virtualCameraGone(),
       });
     } finally {
       await complaints.close();
@@ -183,13 +190,19 @@ export class Capture {
     await Promise.all(others.map((name) => rm(join(this.home, name), { recursive: true, force: true })));
   }
 
-  private roomOptions(directory: string): VirtualRoomOptions {
+  private async virtualCameraGone(): Promise<boolean> {
+    return (await readVirtualFaults(virtualFaultsFile(this.options.runDirectory))).picture === "unplugged";
+  }
+
+  private roomOptions(directory: string, { picture }: Source): VirtualRoomOptions {
     const { source } = this.options.config;
     if (source.kind !== "virtual") throw new TypeError("only a virtual source has a room");
     const { width, height, frameRate } = this.quality.record;
     const { videoFifo, audioFifo } = runPaths(directory);
     return {
-      ...{ videoFifo, audioFifo, statusFile: `${directory}/room.json`, width, height, frameRate },
+      videoFifo: picture.kind === "virtual" ? videoFifo : null,
+      ...{ audioFifo, statusFile: `${directory}/room.json`, width, height, frameRate },
+      faultsFile: virtualFaultsFile(this.options.runDirectory),
       seed: source.voice ?? seedOf(source.label),
       voices: source.phrases,
     };
@@ -216,7 +229,7 @@ export class Capture {
   }
 
   /** The system's FFmpeg, or the one that came as an optional package. */
-  private async ffmpeg(): Promise<string> {
+  async ffmpeg(): Promise<string> {
     return (this.program ??= await findFfmpeg());
   }
 }

@@ -91,14 +91,19 @@ export function planEncoder(input: PlanInput): string[] {
   const live1 = input.liveUrl;
   const once = `enable=eq(mod(n\\,${record.frameRate})\\,0)`;
 
-  const pictureTaps = [...(live1 ? ["[live]", "[tile0]"] : []), "[own0]", "[look0]"];
+  const pictureTaps = [...(live1 ? ["[live]", "[tile0]"] : []), "[own0]", ...(recording ? [] : ["[look0]"])];
   const graph = [
     `[0:v:0]${exact || source.picture.kind === "slate" ? "" : fit(record.width, record.height)}format=yuv420p${recording ? ",split=2[record][small0]" : "[small0]"}`,
     `[small0]scale=${live.width}:${live.height}:flags=fast_bilinear,split=${pictureTaps.length}${pictureTaps.join("")}`,
     ...(live1 ? [`[tile0]scale=${small.width}:${small.height}:flags=fast_bilinear[tile]`] : []),
     `[own0]scale=${OWN_PICTURE_WIDTH}:-2:flags=fast_bilinear:out_range=pc,format=yuvj420p[own]`,
     // Plain numbers per second, not events: a restarted agent needs no history. The frames between pass untouched.
-    `[look0]scale=160:90:flags=fast_bilinear,signalstats,metadata=mode=print:file=${PICTURE_FILE}:direct=1:${once}[look]`,
+    // What is recorded is looked at in its file; here only the microphone's sign of life is left then.
+    ...(recording
+      ? []
+      : [
+          `[look0]scale=160:90:flags=fast_bilinear,signalstats,metadata=mode=print:file=${PICTURE_FILE}:direct=1:${once}[look]`,
+        ]),
     `[${soundInput}]aresample=${SOUND_RATE}${source.sound.kind === "virtual" ? "" : ":async=1"},aformat=channel_layouts=mono,asplit=${1 + (recording ? 1 : 0) + (live1 ? 1 : 0)}${recording ? "[recordSound]" : ""}${live1 ? "[liveSound]" : ""}[listen0]`,
     `[listen0]asetnsamples=n=${LISTEN_SAMPLES}:p=0,astats=metadata=1:measure_perchannel=none:measure_overall=Peak_level:reset=${LISTEN_FRAMES},` +
       `${K_WEIGHTING},astats=metadata=1:measure_perchannel=none:measure_overall=RMS_level:reset=${LISTEN_FRAMES},` +
@@ -141,7 +146,7 @@ export function planEncoder(input: PlanInput): string[] {
       : []),
     ...["-map", "[own]", "-c:v", "mjpeg", "-q:v", "6", "-threads:v", "1"],
     ...["-f", "image2", "-update", "1", "-atomic_writing", "1", input.ownPicture],
-    ...["-map", "[look]", "-map", "[listen]", "-f", "null", "-"],
+    ...[...(recording ? [] : ["-map", "[look]"]), "-map", "[listen]", "-f", "null", "-"],
   ];
 }
 

@@ -58,6 +58,7 @@ export class EncoderRun {
   private readonly clock: Clock;
   private readonly ffmpeg: AdoptedProcess;
   private readonly room: AdoptedProcess | undefined;
+  private readonly virtualCameraGone: () => Promise<boolean>;
   private readonly tails: { progress: Tail; picture: Tail; sound: Tail };
   private readonly measured = new Measurements();
   private readonly beganMs: number;
@@ -78,12 +79,14 @@ export class EncoderRun {
     ffmpeg: AdoptedProcess;
     room: AdoptedProcess | undefined;
     adopted: boolean;
+    virtualCameraGone: () => Promise<boolean>;
   }) {
     this.memory = options.memory;
     this.directory = options.directory;
     this.clock = options.clock;
     this.ffmpeg = options.ffmpeg;
     this.room = options.room;
+    this.virtualCameraGone = options.virtualCameraGone;
     const paths = runPaths(options.directory);
     this.tails = {
       progress: new Tail(paths.progress, options.adopted),
@@ -135,6 +138,7 @@ export class EncoderRun {
       this.deviceLookMs = nowMs;
       const { picture } = this.memory.source;
       if (picture.kind === "camera" && !(await devicePresent(picture.path))) this.lostDevice = picture.name;
+      if (picture.kind === "virtual" && (await this.virtualCameraGone())) this.lostDevice = "virtual camera";
     }
   }
 
@@ -154,16 +158,19 @@ export class EncoderRun {
 
   counts(): RunCounts {
     return {
-      framesCaptured: this.roomStatus?.framesCaptured ?? null,
+      framesCaptured: this.memory.source.picture.kind === "virtual" ? (this.roomStatus?.framesCaptured ?? null) : null,
       framesEncoded: this.measured.progress?.ended ? this.measured.progress.frame : null,
     };
   }
 
+  /** Of a recording, what the devices give is not told: what counts is in the file, and measured there. */
   facts(): Pick<Health, "encoder" | "picture" | "sound" | "source"> {
     const { source, goal } = this.memory;
     const now = this.measured.progress;
-    const measuring = this.clock.monotonicMs() - this.beganMs < MEASURE_LIMIT_MS && !this.measured.complete();
-    const state = !now || now.frame === 0 || measuring ? "starting" : goal.kind === "record" ? "recording" : "preview";
+    const recording = goal.kind === "record";
+    const measuring =
+      !recording && this.clock.monotonicMs() - this.beganMs < MEASURE_LIMIT_MS && !this.measured.complete();
+    const state = !now || now.frame === 0 || measuring ? "starting" : recording ? "recording" : "preview";
     return {
       encoder: {
         state,
@@ -173,9 +180,11 @@ export class EncoderRun {
         duplicatedFrames: now?.duplicatedFrames ?? 0,
         speed: now?.speed ?? 0,
       },
-      picture: source.picture.kind === "slate" ? "none" : this.measured.picture(),
+      picture: source.picture.kind === "slate" ? "none" : recording ? "unknown" : this.measured.picture(),
       sound:
-        source.sound.kind === "silence" ? { state: "none", levelLufs: null, speech: false } : this.measured.sound(),
+        source.sound.kind === "silence" || recording
+          ? { state: recording && source.sound.kind !== "silence" ? "unknown" : "none", levelLufs: null, speech: false }
+          : this.measured.sound(),
       source: source.words,
     };
   }
@@ -191,8 +200,9 @@ export class EncoderRun {
       await this.kill();
       return "killed";
     }
-    if (this.room) this.room.kill("SIGTERM");
-    else this.ffmpeg.kill("SIGTERM");
+    this.room?.kill("SIGTERM");
+    // A slate has no end of its own.
+    if (!this.room || this.memory.source.picture.kind === "slate") this.ffmpeg.kill("SIGTERM");
     const ended = Promise.all([this.ffmpeg.exited, this.room?.exited]).then(() => true);
     const killed = !(await Promise.race([ended, this.overdue(ended)]));
     if (killed) await this.kill();
@@ -250,7 +260,7 @@ export class EncoderRun {
   }
 
   private async observeRoom(): Promise<void> {
-    if (this.memory.source.picture.kind !== "virtual") return;
+    if (this.memory.source.sound.kind !== "virtual") return;
     try {
       this.roomStatus = VirtualRoomStatus.parse(JSON.parse(await readFile(`${this.directory}/room.json`, "utf8")));
     } catch (error) {

@@ -21,11 +21,16 @@ export const parseFileFacts = (stderr: string): FileFacts => ({
 export function chooseSource(
   config: CaptureConfig["source"],
   quality: Quality,
-  found: { devices: Devices; file: FileFacts },
+  /** `unplugged`: a virtual room without its camera. */
+  found: { devices: Devices; file: FileFacts; unplugged?: boolean },
 ): Source {
   switch (config.kind) {
     case "virtual":
-      return { picture: { kind: "virtual" }, sound: { kind: "virtual" }, words: `virtual room: ${config.label}` };
+      return {
+        picture: { kind: found.unplugged ? "slate" : "virtual" },
+        sound: { kind: "virtual" },
+        words: `virtual room: ${config.label}${found.unplugged ? "; no camera" : ""}`,
+      };
     case "file": {
       const { picture, sound } = found.file;
       return {

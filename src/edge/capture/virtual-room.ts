@@ -3,13 +3,16 @@ import { open, readdir, readFile, rename, writeFile, type FileHandle } from "nod
 import { join } from "node:path";
 import { z } from "zod";
 import type { Clock } from "../../platform/platform.ts";
+import { NO_FAULTS, readVirtualFaults, spoil, type VirtualFaults } from "./virtual-faults.ts";
 import { createScene, createSpeech, wavSamples } from "./virtual-scene.ts";
 
 /** How the room's process is told what to be: one argument of JSON. */
 export const VirtualRoomOptions = z.strictObject({
-  videoFifo: z.string(),
+  /** Null while the camera is unplugged: the room is heard and not seen. */
+  videoFifo: z.string().nullable(),
   audioFifo: z.string(),
   statusFile: z.string(),
+  faultsFile: z.string(),
   width: z.number().int(),
   height: z.number().int(),
   frameRate: z.number().int(),
@@ -44,6 +47,7 @@ const SOUND_PERIOD_MS = 20;
 const BACKLOG_LIMIT_MS = 5_000;
 const READER_WAIT_MS = 15_000;
 const STATUS_PERIOD_MS = 500;
+const FAULTS_PERIOD_MS = 200;
 
 /**
  * Opens a FIFO for writing once a reader has it. A plain open would sit in a thread of Node's pool for as long as
@@ -101,7 +105,7 @@ export async function runVirtualRoom(options: VirtualRoomOptions, clock: Clock, 
   const speech = createSpeech(phrases, options.seed);
   const scene = createScene(width, height, options.seed);
 
-  await using video = await openFifo(options.videoFifo, clock, signal);
+  await using video = options.videoFifo === null ? undefined : await openFifo(options.videoFifo, clock, signal);
   const startedMs = clock.monotonicMs();
   const startedWallMs = clock.wallMs();
   Object.assign(status, { state: "running", startedWallMs, startedMonotonicMs: startedMs });
@@ -116,6 +120,30 @@ export async function runVirtualRoom(options: VirtualRoomOptions, clock: Clock, 
     if (ms > 0) await clock.sleep(ms, until).catch(() => {});
   };
 
+  let faults: VirtualFaults = NO_FAULTS;
+  const readFaults = async () => {
+    while (!halt.aborted) {
+      faults = await readVirtualFaults(options.faultsFile);
+      await pause(FAULTS_PERIOD_MS, halt);
+    }
+  };
+  const black = new Uint8Array((width * height * 3) / 2).fill(16, 0, width * height).fill(128, width * height);
+  let frozenAt: number | undefined;
+  const frame = (index: number) => {
+    frozenAt = faults.picture === "frozen" ? (frozenAt ?? index) : undefined;
+    if (faults.picture === "black") return black;
+    const shown = frozenAt ?? index;
+    const picture = scene.draw(shown, startedWallMs + shown * frameMs);
+    // A dim lamp: a fifth of the light.
+    if (faults.picture === "dark")
+      for (let i = 0; i < width * height; i++) picture[i] = 16 + Math.max(0, picture[i]! - 16) / 5;
+    return picture;
+  };
+  /** Nothing comes out of the devices, and they are still there. */
+  const standstill = async () => {
+    while (faults.stopped && !halt.aborted) await pause(FAULTS_PERIOD_MS, halt);
+  };
+
   const film = async () => {
     let reportedMs = 0;
     let endMs = signal.aborted ? startedMs : Number.POSITIVE_INFINITY;
@@ -124,11 +152,12 @@ export async function runVirtualRoom(options: VirtualRoomOptions, clock: Clock, 
       const index = status.framesCaptured + status.framesDropped;
       const dueMs = startedMs + index * frameMs;
       await pause(dueMs - clock.monotonicMs(), halt);
+      await standstill();
       // A reader that is behind still gets what was captured before the end.
       if (gone.signal.aborted || dueMs >= endMs) break;
       if (clock.monotonicMs() - dueMs > BACKLOG_LIMIT_MS) status.framesDropped++;
       else {
-        await writeAll(video, scene.draw(index, startedWallMs + index * frameMs));
+        if (video) await writeAll(video, frame(index));
         status.framesCaptured++;
       }
       if (clock.monotonicMs() - reportedMs > STATUS_PERIOD_MS) {
@@ -142,11 +171,13 @@ export async function runVirtualRoom(options: VirtualRoomOptions, clock: Clock, 
   const speak = async () => {
     await using audio = await openFifo(options.audioFifo, clock, gone.signal);
     for (let sent = 0; sent < (end.samples ?? Infinity) && !gone.signal.aborted;) {
+      await standstill();
       const dropped = status.framesDropped;
       const captured = Math.floor((clock.monotonicMs() - startedMs - dropped * frameMs) * (SAMPLE_RATE / 1_000));
       const count = Math.min(end.samples ?? captured, sent + SAMPLE_RATE) - sent;
       if (count > 0) {
-        await writeAll(audio, new Uint8Array(speech(sent + dropped * samplesPerFrame, count).buffer));
+        const at = sent + dropped * samplesPerFrame;
+        await writeAll(audio, new Uint8Array(spoil(speech(at, count), at, faults.sound).buffer));
         sent += count;
       }
       if (end.samples === undefined) await pause(SOUND_PERIOD_MS, gone.signal);
@@ -159,6 +190,7 @@ export async function runVirtualRoom(options: VirtualRoomOptions, clock: Clock, 
         gone.abort();
         throw error;
       });
+    void readFaults();
     await Promise.all([stopOnFailure(film()), stopOnFailure(speak())]);
     status.state = "ended";
   } catch (error) {

@@ -90,6 +90,10 @@ export interface Recorder {
   /** The segment that is being written now. */
   openSegment(): { name: SegmentName; path: string } | null;
   facts(): RecorderFacts;
+  /** The take that is being written now and the segment that is open in it; null while nothing is recorded. */
+  writing(): { take: TakeId; directory: string; openSeq: number; frameRate: number } | null;
+  /** The program that records, for whoever looks into its files. */
+  ffmpeg(): Promise<string>;
   /** A JPEG that the encoder keeps rewriting. */
   ownPicture(): string;
   /** Records until the signal aborts; then the encoder is stopped in good order and the take is closed. */
@@ -249,6 +253,17 @@ class BoxRecorder implements Recorder {
 
   ownPicture(): string {
     return this.capture.ownPicture;
+  }
+
+  writing() {
+    const take = this.active?.take;
+    if (!take?.intent.video) return null;
+    const { frameRate } = take.intent.video;
+    return { take: take.id, directory: take.directory, openSeq: take.segments.length, frameRate };
+  }
+
+  ffmpeg(): Promise<string> {
+    return this.capture.ffmpeg();
   }
 
   facts(): RecorderFacts {

@@ -5,9 +5,11 @@ import {
   LIVE_KINDS,
   liveStreamName,
   RTMP_APP,
+  type Alarm,
   type BoxId,
   type BoxMessage,
   type Health,
+  type HubAlarmsKept,
   type HubMessage,
   type LiveKind,
   type SegmentName,
@@ -52,6 +54,13 @@ export interface Recordings {
   onRecord(listener: (take: TakeId) => void): void;
 }
 
+/** What the uplink needs of the alarms. */
+export interface AlarmsToTell {
+  unkept(): Alarm[];
+  kept(items: HubAlarmsKept["items"]): void;
+  onChange(listener: () => void): void;
+}
+
 export interface UplinkOptions {
   log: Log;
   clock: Clock;
@@ -85,9 +94,10 @@ export interface Uplink extends AsyncDisposable {
   receipted(session: SessionId): { segments: number; verified: number };
   /** A session has ended, or the limit changed: send what is there. */
   syncNow(): void;
-  run(recordings: Recordings, signal: AbortSignal): Promise<void>;
+  run(recordings: Recordings, alarms: AlarmsToTell, signal: AbortSignal): Promise<void>;
 }
 
+const ALARMS_AGAIN_MS = 5_000;
 const REFUSED_AFTER_MS = 15_000;
 const LIVE_WITHIN_MS = 3_000;
 const PUMP_EVERY_MS = 1_000;
@@ -122,6 +132,8 @@ class LiveUplink implements Uplink {
   private readonly control: Control;
   private readonly sync: Sync;
   private recordings: Recordings | undefined;
+  private alarms: AlarmsToTell | undefined;
+  private alarmsToldMs = 0;
   private index = new TakeIndex(async () => []);
   private identity: { box: BoxId; dial: Dial; receiptKey: KeyObject } | null = null;
   private identityChanged = new AbortController();
@@ -249,8 +261,10 @@ class LiveUplink implements Uplink {
     this.sync.nudge();
   }
 
-  async run(recordings: Recordings, signal: AbortSignal): Promise<void> {
+  async run(recordings: Recordings, alarms: AlarmsToTell, signal: AbortSignal): Promise<void> {
     this.recordings = recordings;
+    this.alarms = alarms;
+    alarms.onChange(() => this.tellAlarms());
     this.index = new TakeIndex((take, fromN, limit) => recordings.records(take, fromN, limit));
     recordings.onRecord(() => {
       this.pump();
@@ -281,6 +295,7 @@ class LiveUplink implements Uplink {
   private async runPump(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       this.pump();
+      if (this.options.clock.monotonicMs() - this.alarmsToldMs > ALARMS_AGAIN_MS) this.tellAlarms();
       await this.options.clock.sleep(PUMP_EVERY_MS, signal).catch(() => {});
     }
   }
@@ -324,6 +339,7 @@ class LiveUplink implements Uplink {
     });
     // Before any record: the hub takes none of a session that it does not know.
     this.tellOwn();
+    this.tellAlarms();
     this.sync.lineBack();
     onChange();
   }
@@ -349,6 +365,9 @@ class LiveUplink implements Uplink {
       case "adopted":
         await state.setOwn(keepOwn(state.own(), message.sessions, state.assignment()));
         onChange();
+        return;
+      case "alarmsKept":
+        this.alarms?.kept(message.items);
         return;
       case "receipts":
         await this.takeReceipts(message.items);
@@ -396,6 +415,13 @@ class LiveUplink implements Uplink {
     for (const { receipt } of fresh) if (!open.has(receipt.take)) this.index.forget(receipt.take);
     this.sync.nudge();
     onChange();
+  }
+
+  /** Until the hub says that it has them. */
+  private tellAlarms(): void {
+    const items = this.alarms?.unkept() ?? [];
+    if (items.length === 0) return;
+    if (this.control.send({ type: "alarms", items })) this.alarmsToldMs = this.options.clock.monotonicMs();
   }
 
   /** Sends what records the window allows; overlapping calls become one more round. */

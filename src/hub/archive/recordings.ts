@@ -191,6 +191,13 @@ export function createRecordings(options: { db: HubDatabase; clock: Clock; archi
       .where("pointId", "=", id)
       .orderBy("fromAt")
       .execute();
+    const alarms = await db
+      .selectFrom("alarm")
+      .select(["cause", "raisedAt", "clearedAt", "facts"])
+      .where("sessionId", "=", session)
+      .where("pointId", "=", id)
+      .orderBy("raisedAt")
+      .execute();
     return {
       point: { id, name },
       role,
@@ -224,6 +231,7 @@ export function createRecordings(options: { db: HubDatabase; clock: Clock; archi
           detail: gap.detail,
         };
       }),
+      alarms,
     };
   };
 
@@ -277,7 +285,14 @@ export function createRecordings(options: { db: HubDatabase; clock: Clock; archi
       const events = await db
         .selectFrom("sessionEvent")
         .leftJoin("bridgePoint", "bridgePoint.id", "sessionEvent.pointId")
-        .select(["sessionEvent.at", "sessionEvent.kind", "sessionEvent.actor", "bridgePoint.id", "bridgePoint.name"])
+        .select([
+          "sessionEvent.at",
+          "sessionEvent.kind",
+          "sessionEvent.actor",
+          "bridgePoint.id",
+          "bridgePoint.name",
+          "sessionEvent.cause",
+        ])
         .where("sessionEvent.sessionId", "=", id)
         .orderBy("sessionEvent.id")
         .execute();
@@ -285,11 +300,12 @@ export function createRecordings(options: { db: HubDatabase; clock: Clock; archi
         session: overview.session,
         copies: overview.copies,
         rooms,
-        events: events.map(({ at, kind, actor, id: point, name }) => ({
+        events: events.map(({ at, kind, actor, id: point, name, cause }) => ({
           at,
           kind,
           actor,
           point: point !== null && name !== null ? { id: point, name } : null,
+          ...(cause == null ? {} : { cause }),
         })),
       };
     },

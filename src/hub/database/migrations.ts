@@ -220,4 +220,23 @@ export const migrations: Record<string, Migration> = {
         .execute();
     },
   },
+  "006-alarms": {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable("alarm")
+        .addColumn("boxId", "text", (c) => c.notNull().references("box.id"))
+        .addColumn("id", "text", (c) => c.notNull())
+        .addColumn("pointId", "text", (c) => c.notNull().references("bridgePoint.id"))
+        .addColumn("sessionId", "text", (c) => c.references("session.id"))
+        .addColumn("cause", "text", (c) => c.notNull())
+        .addColumn("raisedAt", "text", (c) => c.notNull())
+        .addColumn("receivedAt", "text", (c) => c.notNull())
+        .addColumn("clearedAt", "text")
+        .addColumn("facts", "text", (c) => c.notNull())
+        .addPrimaryKeyConstraint("alarmKey", ["boxId", "id"])
+        .execute();
+      await db.schema.createIndex("alarmBySession").on("alarm").columns(["sessionId", "pointId"]).execute();
+      await db.schema.alterTable("sessionEvent").addColumn("cause", "text").execute();
+    },
+  },
 };

@@ -19,6 +19,7 @@ export interface Database {
   counter: CounterTable;
   bag: BagTable;
   storage: StorageTable;
+  alarm: AlarmTable;
 }
 
 export interface UserTable {
@@ -88,11 +89,15 @@ export interface SessionEventTable {
     | "ended"
     | "roomLost"
     | "roomBack"
+    | "alarmRaised"
+    | "alarmCleared"
     | "startedByRoom"
     | "endedByRoom";
   /** Name of the user at that time; null where the system noted it by itself. */
   actor: string | null;
   pointId: PointId | null;
+  /** Of an alarm: its cause. */
+  cause?: string | null;
 }
 
 export interface TakeTable {
@@ -217,4 +222,19 @@ export interface StorageTable {
   name: "archive" | "province";
   target: string;
   uuid: string;
+}
+
+/** What a box raised an alarm for, as it told it. */
+export interface AlarmTable {
+  boxId: BoxId;
+  /** The box's own. */
+  id: string;
+  pointId: PointId;
+  /** Null outside of sessions. */
+  sessionId: SessionId | null;
+  cause: string;
+  raisedAt: string;
+  receivedAt: string;
+  clearedAt: string | null;
+  facts: string;
 }

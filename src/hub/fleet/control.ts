@@ -1,5 +1,6 @@
 import type { RawData, WebSocket } from "ws";
 import {
+  type Alarm,
   BoxMessage,
   CONTROL_PING_MS,
   CONTROL_SILENCE_MS,
@@ -9,6 +10,7 @@ import {
   type BoxRoomSessions,
   type Health,
   type HubAdopted,
+  type HubAlarmsKept,
   type HubAssignment,
   type HubHave,
   type HubMessage,
@@ -32,6 +34,11 @@ export interface RecordsPort {
   receipts(box: BoxId, awaitingProvince: readonly TakeId[]): Promise<SignedRecord[]>;
 }
 
+/** What boxes raise alarms for (alarms). */
+export interface AlarmsPort {
+  accept(box: BoxId, items: readonly Alarm[]): Promise<HubAlarmsKept["items"]>;
+}
+
 export type ControlEnd =
   | "replaced"
   | "silent"
@@ -49,6 +56,7 @@ export interface ControlOptions {
   log: Log;
   assignments: AssignmentsPort;
   records: RecordsPort;
+  alarms: AlarmsPort;
   onHealth(health: Health): void;
   onAlive(): void;
   onEnd(end: ControlEnd): void;
@@ -86,6 +94,7 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set([
   "health",
   "clock",
   "roomSessions",
+  "alarms",
 ] satisfies BoxMessage["type"][]);
 
 /** Boxes of a later version may say more than this hub knows: unknown types are no fault, broken known ones are. */
@@ -186,6 +195,12 @@ export function openControl(options: ControlOptions): ControlChannel {
         return;
       case "health":
         options.onHealth(message.health);
+        return;
+      case "alarms":
+        // Behind the sessions that the room began: an alarm belongs to one.
+        inOrder("alarms", async () => {
+          send({ type: "alarmsKept", items: await options.alarms.accept(box, message.items) });
+        });
         return;
       case "hello":
         log.info("control.hello", { agentVersion: message.agentVersion, takes: message.takes.length });

@@ -7,6 +7,7 @@ import type { PointView, RoomView } from "../http/views.ts";
 import type { Authority } from "./authority.ts";
 import {
   openControl,
+  type AlarmsPort,
   type AssignmentsPort,
   type ControlChannel,
   type ControlEnd,
@@ -16,7 +17,7 @@ import { createPairing, type Pairing } from "./pairing.ts";
 import { Registry, type Verdict } from "./registry.ts";
 
 export { openAuthority, type Authority, type TlsIdentity } from "./authority.ts";
-export type { AssignmentsPort, RecordsPort } from "./control.ts";
+export type { AlarmsPort, AssignmentsPort, RecordsPort } from "./control.ts";
 export type { Pairing } from "./pairing.ts";
 export type { Verdict } from "./registry.ts";
 
@@ -31,6 +32,7 @@ export interface FleetOptions {
   authority: Authority;
   assignments: AssignmentsPort;
   records: RecordsPort;
+  alarms: AlarmsPort;
 }
 
 /** Boxes and points: who may come in, and what is said over their control channels. */
@@ -161,7 +163,7 @@ class HubFleet implements Fleet {
   }
 
   async #attach(ws: WebSocket, box: BoxId): Promise<void> {
-    const { db, clock, log, assignments, records } = this.#options;
+    const { db, clock, log, assignments, records, alarms } = this.#options;
     const row = await db
       .selectFrom("box")
       .innerJoin("bridgePoint", "bridgePoint.id", "box.pointId")
@@ -182,6 +184,7 @@ class HubFleet implements Fleet {
       log,
       assignments,
       records,
+      alarms,
       onHealth: (health) => {
         state.health = health;
         this.#changed(row.id);

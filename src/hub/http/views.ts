@@ -71,12 +71,16 @@ export interface SessionEventView {
     | "ended"
     | "roomLost"
     | "roomBack"
+    | "alarmRaised"
+    | "alarmCleared"
     /** The room began to record without the hub: by the cached schedule, or by hand. */
     | "startedByRoom"
     | "endedByRoom";
   /** Name of the user, or null where the system itself noted it. */
   actor: string | null;
   point: { id: PointId; name: string } | null;
+  /** Of an alarm: its cause, a Trouble that the desk has words for, or one that only a newer box knows. */
+  cause?: string;
 }
 
 /** How far the copies of one room's (or one session's) recording have come. */
@@ -134,6 +138,17 @@ export interface RoomRecordingView {
   times: "hub" | "corrected" | "box";
   segments: SegmentView[];
   gaps: GapView[];
+  /** What the box found wrong in the file while it was being written, oldest first. */
+  alarms: AlarmView[];
+}
+
+export interface AlarmView {
+  cause: string;
+  raisedAt: string;
+  /** Null while it stands. */
+  clearedAt: string | null;
+  /** What was measured when it was raised. */
+  facts: string;
 }
 
 export interface SegmentView {

@@ -373,7 +373,7 @@ async function views(db: HubDatabase, only?: SessionId): Promise<SessionView[]> 
     db
       .selectFrom("sessionEvent")
       .leftJoin("bridgePoint", "bridgePoint.id", "sessionEvent.pointId")
-      .select(["sessionId", "at", "kind", "actor", "pointId", "name"])
+      .select(["sessionId", "at", "kind", "actor", "pointId", "name", "cause"])
       .$if(only !== undefined, (query) => query.where("sessionId", "=", only!))
       .orderBy("sessionEvent.id")
       .execute(),
@@ -393,4 +393,5 @@ const eventView = (event: Omit<SessionEventTable, "id"> & { name: string | null 
   kind: event.kind,
   actor: event.actor,
   point: event.pointId === null ? null : { id: event.pointId, name: event.name ?? "" },
+  ...(event.cause == null ? {} : { cause: event.cause }),
 });

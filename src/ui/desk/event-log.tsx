@@ -1,6 +1,7 @@
 import type { SessionEventView } from "../../hub/http/views.ts";
-import { EVENT_BY_SYSTEM, EVENT_WORDS, SESSION } from "../text/desk.ts";
+import { EVENT_BY_SYSTEM, EVENT_WORDS, SESSION, UNKNOWN_CAUSE } from "../text/desk.ts";
 import { clockTimeSeconds, sameDay, shortDate } from "../text/format.ts";
+import { alarmTitle } from "../text/terms.ts";
 
 /** The session's log, newest first: what, where, who. */
 export function EventLog({ events }: { events: SessionEventView[] }) {
@@ -10,7 +11,7 @@ export function EventLog({ events }: { events: SessionEventView[] }) {
   return (
     <ol class="log">
       {[...events].reverse().map((event) => (
-        <li key={`${event.at}${event.kind}${event.point?.id ?? ""}`} class={`log-${event.kind}`}>
+        <li key={`${event.at}${event.kind}${event.point?.id ?? ""}${event.cause ?? ""}`} class={`log-${event.kind}`}>
           <time dateTime={event.at}>
             {clockTimeSeconds(event.at)}
             {!oneDay && <small> {shortDate(event.at)}</small>}
@@ -20,6 +21,7 @@ export function EventLog({ events }: { events: SessionEventView[] }) {
               {EVENT_WORDS[event.kind]}
               {event.point && `: ${event.point.name}`}
             </b>{" "}
+            {event.cause !== undefined && <>{alarmTitle(event.cause) ?? UNKNOWN_CAUSE} </>}
             <span class="soft">{event.actor ?? EVENT_BY_SYSTEM}</span>
           </span>
         </li>

@@ -8,9 +8,9 @@ import { Segmented } from "../design/field.tsx";
 import { EmptyState } from "../design/states.tsx";
 import { Timeline } from "../design/timeline.tsx";
 import { mergeBars } from "../design/timeline-scale.ts";
-import { EVENT_WORDS, RECORDING, TIMELINE } from "../text/desk.ts";
+import { EVENT_WORDS, RECORDING, TIMELINE, UNKNOWN_CAUSE } from "../text/desk.ts";
 import { byName, clockTimeSeconds, stopwatch } from "../text/format.ts";
-import { GAP_CAUSES } from "../text/terms.ts";
+import { alarmTitle, GAP_CAUSES } from "../text/terms.ts";
 import { RECORDING_TILE, wallShape } from "./facts.ts";
 import type { Master } from "./master.ts";
 import { barsOf, frameMs, playables, wholeOf } from "./playback.ts";
@@ -103,9 +103,9 @@ export function RecordingPlayer({ view, master }: { view: RecordingView; master:
     () =>
       view.events
         .filter(({ kind }) => kind !== "created")
-        .map(({ at, kind, point }) => ({
+        .map(({ at, kind, point, cause }) => ({
           at: Date.parse(at),
-          words: `${clockTimeSeconds(at)} ${EVENT_WORDS[kind]}${point ? `: ${point.name}` : ""}`,
+          words: `${clockTimeSeconds(at)} ${EVENT_WORDS[kind]}${point ? `: ${point.name}` : ""}${cause === undefined ? "" : `, ${alarmTitle(cause) ?? UNKNOWN_CAUSE}`}`,
         })),
     [view.events],
   );

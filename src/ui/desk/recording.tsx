@@ -8,9 +8,9 @@ import { type SessionId, segmentFileName } from "../../protocol/protocol.ts";
 import { ButtonLink } from "../design/button.tsx";
 import { Badge, Skeleton } from "../design/states.tsx";
 import { type Column, DataTable } from "../design/table.tsx";
-import { HUB_COPY, RECORDING, RECORDINGS, WORDS } from "../text/desk.ts";
+import { HUB_COPY, RECORDING, RECORDINGS, UNKNOWN_CAUSE, WORDS } from "../text/desk.ts";
 import { clockTimeSeconds, count, duration, longDate, size } from "../text/format.ts";
-import { GAP_CAUSES, ROLES } from "../text/terms.ts";
+import { alarmTitle, GAP_CAUSES, ROLES } from "../text/terms.ts";
 import { CopiesBadge, CopiesPath } from "./copies.tsx";
 import { EventLog } from "./event-log.tsx";
 import { isOpen } from "./facts.ts";
@@ -73,6 +73,10 @@ function Whole({ view }: { view: RecordingView }) {
       <section class="stack" ref={gaps}>
         <h2>{RECORDING.gaps}</h2>
         <Gaps view={view} master={master} />
+      </section>
+      <section class="stack">
+        <h2>{RECORDING.alarms}</h2>
+        <Alarms view={view} master={master} />
       </section>
       <section class="stack">
         <h2>{RECORDING.perRoom}</h2>
@@ -157,6 +161,62 @@ function Gaps({ view, master }: { view: RecordingView; master: Master }) {
   );
 }
 
+/** What was wrong in the files while they were being written: whoever watches them knows what to expect. */
+function Alarms({ view, master }: { view: RecordingView; master: Master }) {
+  const rows = view.rooms.flatMap((room) => room.alarms.map((alarm) => ({ room, alarm })));
+  type Row = (typeof rows)[number];
+  const title = ({ alarm }: Row) => alarmTitle(alarm.cause) ?? UNKNOWN_CAUSE;
+  const columns: Column<Row>[] = [
+    {
+      key: "room",
+      head: RECORDING.gapRoom,
+      names: true,
+      value: ({ room }) => room.point.name,
+      cell: ({ room }) => room.point.name,
+    },
+    { key: "cause", head: RECORDING.alarmCause, value: title, cell: title },
+    {
+      key: "from",
+      head: RECORDING.gapFrom,
+      value: ({ alarm }) => Date.parse(alarm.raisedAt),
+      cell: ({ alarm }) => clockTimeSeconds(alarm.raisedAt),
+    },
+    {
+      key: "to",
+      head: RECORDING.gapTo,
+      value: ({ alarm }) => (alarm.clearedAt === null ? Number.MAX_SAFE_INTEGER : Date.parse(alarm.clearedAt)),
+      cell: ({ alarm }) => (alarm.clearedAt === null ? RECORDING.alarmStands : clockTimeSeconds(alarm.clearedAt)),
+    },
+    { key: "facts", head: RECORDING.alarmFacts, cell: ({ alarm }) => <code>{alarm.facts}</code> },
+    {
+      key: "seek",
+      head: "",
+      align: "end",
+      cell: ({ alarm }) => (
+        <button
+          type="button"
+          class="link"
+          onClick={() => master.seek(Date.parse(alarm.raisedAt) - 10_000)}
+          aria-label={`${RECORDING.seek} ${clockTimeSeconds(alarm.raisedAt)}`}
+        >
+          {RECORDING.seek}
+        </button>
+      ),
+    },
+  ];
+  if (rows.length === 0) return <p class="soft">{RECORDING.noAlarms}</p>;
+  return (
+    <DataTable
+      caption={RECORDING.alarms}
+      rows={rows}
+      columns={columns}
+      rowKey={({ room, alarm }) => `${room.point.id} ${alarm.raisedAt} ${alarm.cause}`}
+      sort={{ key: "from" }}
+      filterLabel={RECORDING.gapRoom}
+    />
+  );
+}
+
 function RoomRecord({ room, session }: { room: RoomRecordingView; session: SessionId }) {
   const open = useSignal(false);
   const bytes = room.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
@@ -176,7 +236,7 @@ function RoomRecord({ room, session }: { room: RoomRecordingView; session: Sessi
             )}
           </span>
           <span class="soft">
-            {size(bytes)}, {RECORDING.gapCount(room.gaps.length)}
+            {size(bytes)}, {RECORDING.gapCount(room.gaps.length)}, {RECORDING.alarmCount(room.alarms.length)}
           </span>
           <CopiesBadge copies={room.copies} />
         </summary>

@@ -373,7 +373,11 @@ export const EVENT_WORDS: Record<SessionEventView["kind"], string> = {
   roomBack: "Đã nối lại",
   startedByRoom: "Phòng tự bắt đầu ghi khi chưa có lệnh của trung tâm",
   endedByRoom: "Phòng tự kết thúc ghi",
+  alarmRaised: "Cảnh báo",
+  alarmCleared: "Hết cảnh báo",
 };
+/** Of a box that is newer than this program. */
+export const UNKNOWN_CAUSE = "Sự cố khác";
 export const EVENT_BY_SYSTEM = "hệ thống ghi nhận";
 
 export const COPIES = {
@@ -448,6 +452,11 @@ export const RECORDING = {
   gapTo: "Đến",
   gapLength: "Dài",
   seek: "Xem từ đây",
+  alarms: "Cảnh báo trong lúc ghi",
+  noAlarms: "Không có cảnh báo nào.",
+  alarmCause: "Sự cố",
+  alarmStands: "chưa hết",
+  alarmFacts: "Số đo",
   perRoom: "Từng phòng",
   hashes: "Mã băm từng đoạn",
   hashesHint: "Kiểm tra lại bằng lệnh sha256sum trên chính các tệp này.",
@@ -459,6 +468,7 @@ export const RECORDING = {
   state: "Trạng thái",
   download: "Tải đoạn này",
   events: "Nhật ký",
+  alarmCount: (n: number): string => (n === 0 ? "không cảnh báo" : `${count(n)} cảnh báo`),
   gapCount: (n: number): string => (n === 0 ? "không gián đoạn" : `${count(n)} lần gián đoạn`),
 };
 

@@ -61,6 +61,11 @@ export const TROUBLES: Record<Trouble, TroubleWords> = {
     repair: "Rút dây máy quay khỏi thiết bị, đợi 5 giây rồi cắm lại.",
     comfort: "Đường truyền không có lỗi. Tiếng vẫn được ghi.",
   },
+  pictureDark: {
+    title: "Hình quá tối",
+    repair: "Bật thêm đèn và kéo rèm để ánh sáng chiếu vào mặt người nói, không chiếu vào máy quay.",
+    comfort: "Thiết bị và đường truyền không có lỗi. Hình và tiếng vẫn được ghi.",
+  },
   microphoneNone: {
     title: "Không thấy micrô",
     repair: "Rút dây micrô khỏi thiết bị rồi cắm lại thật chặt.",
@@ -75,6 +80,31 @@ export const TROUBLES: Record<Trouble, TroubleWords> = {
     title: "Tiếng quá to, bị rè",
     repair: "Đặt micrô xa người nói thêm một gang tay.",
     comfort: "Thiết bị và đường truyền không có lỗi. Việc ghi vẫn tiếp tục.",
+  },
+  soundHum: {
+    title: "Tiếng có tiếng ù điện",
+    repair: "Dời micrô và dây micrô ra xa ổ cắm, bộ nguồn; nếu vẫn ù thì cắm micrô sang cổng khác.",
+    comfort: "Thiết bị và đường truyền không có lỗi. Việc ghi vẫn tiếp tục.",
+  },
+  soundNoSpeech: {
+    title: "Lâu rồi không nghe tiếng nói",
+    repair: "Nếu đang có người nói thì đặt micrô gần người nói hơn; nếu phòng đang nghỉ thì chưa cần làm gì.",
+    comfort: "Thiết bị và đường truyền không có lỗi. Việc ghi vẫn tiếp tục.",
+  },
+  avOffset: {
+    title: "Tiếng và hình lệch nhau",
+    repair: "Rút dây máy quay và dây micrô, đợi 5 giây rồi cắm lại từng dây.",
+    comfort: "Không phải lỗi của người trực phòng. Hình và tiếng vẫn được ghi.",
+  },
+  frameRateLow: {
+    title: "Bản ghi thiếu hình",
+    repair: "Bật thêm đèn và cắm máy quay thẳng vào thiết bị, không qua bộ chia cổng.",
+    comfort: "Đường truyền không có lỗi. Tiếng vẫn được ghi đủ.",
+  },
+  fileUnchecked: {
+    title: "Chưa kiểm được bản ghi",
+    repair: "Nhìn hình và nghe tiếng của phòng; nếu quá 5 phút thì báo phụ trách kỹ thuật.",
+    comfort: "Không phải lỗi của người trực phòng. Việc ghi vẫn tiếp tục, chỉ phần tự kiểm chưa chạy.",
   },
   notRecording: {
     title: "Chưa ghi được",
@@ -117,6 +147,10 @@ export const TROUBLES: Record<Trouble, TroubleWords> = {
     comfort: "Đường truyền của phòng chậm, không phải lỗi của người trực phòng. Bản ghi tại phòng vẫn đủ.",
   },
 };
+
+/** What an alarm is about; undefined for a cause that only a newer box knows. */
+export const alarmTitle = (cause: string): string | undefined =>
+  cause in TROUBLES ? TROUBLES[cause as Trouble].title : undefined;
 
 export const SESSION_STATES: Record<SessionState, string> = {
   draft: "Chưa bắt đầu",
