@@ -148,6 +148,7 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
   });
   live.onChange(() => desk.roomsChanged());
   fleet.pairing.onWaiting(() => desk.waitingBoxesChanged());
+  archive.onRoom(() => desk.hubDiskChanged());
   archive.onChange((session) => {
     desk.recordingChanged(session);
     province?.nudge();

@@ -70,6 +70,7 @@ export async function openDeskFixture(options: {
     rooms: fixture.world.rooms,
     sessions: fixture.world.sessions,
     waitingBoxes: fixture.world.waitingBoxes,
+    hubDisk: fixture.world.hubDisk,
   });
   const signedIn = (): UserView => {
     if (!fixture.user) throw new Refusal("notSignedIn");

@@ -5,6 +5,7 @@ import type {
   RecordingSummaryView,
   RecordingView,
   RoomRecordingView,
+  HubDiskView,
   RoomView,
   SegmentView,
   SessionEventView,
@@ -27,11 +28,13 @@ export interface World {
   sessions: SessionView[];
   recordings: RecordingView[];
   waitingBoxes: number;
+  hubDisk: HubDiskView;
 }
 
 export const WORLDS = ["empty", "ordinary", "full", "trouble"] as const;
 export type WorldName = (typeof WORLDS)[number];
 
+const ROOMY: HubDiskView = { state: "ok", freeBytes: 2.4e12 };
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const SEGMENT_MS = 10_000;
@@ -288,7 +291,7 @@ export const THREE = [CENTRE, COMMUNE, DEPARTMENT];
 export function worldOf(name: WorldName, nowMs: number): World {
   switch (name) {
     case "empty":
-      return { rooms: [], sessions: [], recordings: [], waitingBoxes: 0 };
+      return { rooms: [], sessions: [], recordings: [], waitingBoxes: 0, hubDisk: ROOMY };
     case "ordinary":
       return ordinary(nowMs);
     case "full":
@@ -342,6 +345,7 @@ function ordinary(nowMs: number): World {
       recording(older, all(1, 1), Date.parse(older.endedAt!)),
     ],
     waitingBoxes: 1,
+    hubDisk: ROOMY,
   };
 }
 
@@ -430,6 +434,7 @@ function full(nowMs: number): World {
       ),
     ],
     waitingBoxes: 12,
+    hubDisk: ROOMY,
   };
 }
 
@@ -541,6 +546,7 @@ function trouble(nowMs: number): World {
       ),
     ],
     waitingBoxes: 3,
+    hubDisk: ROOMY,
   };
 }
 

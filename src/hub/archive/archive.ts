@@ -67,8 +67,10 @@ export interface Archive extends Recordings {
   inboxChanged(box: BoxId): void;
   /** Whether this box may send files now. */
   admit(box: BoxId): Promise<Admission>;
-  /** How much room there is for recordings. */
-  room(): Promise<HubRoom>;
+  /** How much room there is for recordings, as last looked at. */
+  room(): HubRoom;
+  /** The state of that room has changed. */
+  onRoom(listener: () => void): void;
   /** Hands the province's receipts to the box and tells the listeners. */
   noteCopied: (copy: ProvinceCopy) => void;
   /** Called at most a few times a second per session. Gives the function that ends it. */
@@ -207,7 +209,14 @@ export function createArchive(options: ArchiveOptions): Archive {
     onLost: ({ box, name }) => askLater(box, name, 1, "lost"),
   });
   const viewing = createViewing({ db, log, directories });
-  const space = watchRoom({ log, inbox: directories.inbox, limits: options.limits });
+  const roomListeners: (() => void)[] = [];
+  const space = watchRoom({
+    log,
+    clock,
+    inbox: directories.inbox,
+    limits: options.limits,
+    onChange: () => roomListeners.forEach((listener) => listener()),
+  });
 
   /** Sends what is due; gives the time until the next is. */
   const askDue = (): number => {
@@ -285,7 +294,7 @@ export function createArchive(options: ArchiveOptions): Archive {
       await checkArchiveIdentity(db, directories.archive);
       await forAll(await viewing.due(), 1, async (session) => {
         // A viewing copy can be made at any time; room for recordings comes first.
-        if (signal.aborted || (await space.room()).state !== "ok") return;
+        if (signal.aborted || space.room().state !== "ok") return;
         await viewing.make(session, signal);
         finishWake.now();
       });
@@ -300,6 +309,7 @@ export function createArchive(options: ArchiveOptions): Archive {
     ...createRecordings({ db, clock, archive: directories.archive }),
     admit: (box) => space.admit(box),
     room: () => space.room(),
+    onRoom: (listener) => void roomListeners.push(listener),
     noteCopied({ box, session, receipts }) {
       sendReceipts(box, receipts);
       noteChange(session);
@@ -312,6 +322,7 @@ export function createArchive(options: ArchiveOptions): Archive {
       const retry = { clock, log, baseMs: 500 };
       await Promise.all([
         runForever({ ...retry, name: "archive", capMs: 30_000 }, signal, takeIn),
+        runForever({ ...retry, name: "archive.room", capMs: 30_000 }, signal, (signal) => space.run(signal)),
         runForever({ ...retry, name: "archive.finish", capMs: 60_000 }, signal, finish),
         runForever({ ...retry, name: "archive.viewing", capMs: 10 * 60_000 }, signal, view),
       ]);

@@ -1,7 +1,7 @@
 import { readdir, statfs, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { BoxId } from "../../protocol/protocol.ts";
-import type { Log } from "../../platform/platform.ts";
+import type { Clock, Log } from "../../platform/platform.ts";
 
 export interface RoomLimits {
   /** Left free on the hub's disk; null: 5 % of it, at most 20 GB. */
@@ -50,29 +50,47 @@ export function judgeAdmission(room: HubRoom, inboxBytes: number, limits: RoomLi
 }
 
 export interface RoomWatch {
-  /** Looks anew. */
-  room(): Promise<HubRoom>;
+  /** As it was last looked at. */
+  room(): HubRoom;
   admit(box: BoxId): Promise<Admission>;
+  /** Looks every few seconds. */
+  run(signal: AbortSignal): Promise<void>;
 }
 
-/** Looks at the hub's disk (inbox and archive are on one file system) when it is asked; each change of state is one line in the log. */
-export function watchRoom(options: { log: Log; inbox: string; limits: RoomLimits }): RoomWatch {
-  const { log, inbox, limits } = options;
-  const said: { state: HubRoom["state"] } = { state: "ok" };
-  const room = async (): Promise<HubRoom> => {
+const LOOK_MS = 5_000;
+
+/** Looks at the hub's disk (inbox and archive are on one file system); each change of state is one line in the log. */
+export function watchRoom(options: {
+  log: Log;
+  clock: Clock;
+  inbox: string;
+  limits: RoomLimits;
+  onChange: () => void;
+}): RoomWatch {
+  const { log, clock, inbox, limits, onChange } = options;
+  let seen: HubRoom = { state: "ok", freeBytes: 0, keepFreeBytes: 0 };
+  const look = async (): Promise<HubRoom> => {
     const { bavail, bsize, blocks } = await statfs(inbox);
     const now = judgeHubRoom(bavail * bsize, blocks * bsize, limits);
-    if (now.state !== said.state) {
+    const before = seen.state;
+    seen = now;
+    if (now.state !== before) {
       const level = now.state === "full" ? "error" : now.state === "low" ? "warn" : "info";
       log[level]("archive.room", { ...now });
-      said.state = now.state;
+      onChange();
     }
     return now;
   };
   return {
-    room,
+    room: () => seen,
     async admit(box) {
-      return judgeAdmission(await room(), await bytesBelow(join(inbox, box)), limits);
+      return judgeAdmission(await look(), await bytesBelow(join(inbox, box)), limits);
+    },
+    async run(signal) {
+      while (!signal.aborted) {
+        await look();
+        await clock.sleep(LOOK_MS, signal).catch(() => {});
+      }
     },
   };
 }

@@ -76,6 +76,7 @@ beforeEach(() => {
       },
       recording: async () => undefined,
       waitingBoxes: () => 3,
+      hubDisk: () => ({ state: "low", freeBytes: 1e9 }),
     },
   });
   return () => events.close();
@@ -100,7 +101,12 @@ describe("the desk's events", () => {
   test("begin with everything", async () => {
     const text = await reader().read();
     expect(text).toMatch(/^event: snapshot\ndata: \{.*\}\n\n$/);
-    expect(JSON.parse(text.split("data: ")[1]!)).toMatchObject({ rooms: [{}, {}], sessions: [], waitingBoxes: 3 });
+    expect(JSON.parse(text.split("data: ")[1]!)).toMatchObject({
+      rooms: [{}, {}],
+      sessions: [],
+      waitingBoxes: 3,
+      hubDisk: { state: "low" },
+    });
   });
 
   test("tell only the rooms that differ, many changes of one as one", async () => {
@@ -126,10 +132,11 @@ describe("the desk's events", () => {
     await one.next();
     rooms[0]!.seenAt = "2026-11-21T00:00:09.000Z";
     events.roomsChanged();
+    events.hubDiskChanged();
     events.waitingBoxesChanged();
     const next = one.next();
     await clock.advance(200);
-    expect(await next).toEqual(["waitingBoxes"]);
+    expect(await next).toEqual(["waitingBoxes", "hubDisk"]);
   });
 
   test("ask once for a session, however many read and however often it changed", async () => {

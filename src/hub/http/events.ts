@@ -1,6 +1,6 @@
 import type { SessionId } from "../../protocol/protocol.ts";
 import { causeOf, type Clock, type Log } from "../../platform/platform.ts";
-import type { DeskEvents, RecordingSummaryView, RoomView, SessionView } from "./views.ts";
+import type { DeskEvents, HubDiskView, RecordingSummaryView, RoomView, SessionView } from "./views.ts";
 
 /** What happened within this time becomes one event per room, session and recording. */
 const THROTTLE_MS = 200;
@@ -14,6 +14,7 @@ export interface EventSources {
   session(id: SessionId): Promise<SessionView | undefined>;
   recording(id: SessionId): Promise<RecordingSummaryView | undefined>;
   waitingBoxes(): number;
+  hubDisk(): HubDiskView;
 }
 
 export interface DeskEventStream {
@@ -22,6 +23,7 @@ export interface DeskEventStream {
   sessionChanged(id: SessionId): void;
   recordingChanged(id: SessionId): void;
   waitingBoxesChanged(): void;
+  hubDiskChanged(): void;
   /** One reader's stream: a snapshot, then changes. Ends when `allowed` says no, asked every 15 s. */
   open(allowed: () => Promise<boolean>): ReadableStream<Uint8Array>;
   close(): void;
@@ -55,6 +57,7 @@ export function createEventStream({
   const dirty = {
     rooms: false,
     waitingBoxes: false,
+    hubDisk: false,
     sessions: new Set<SessionId>(),
     recordings: new Set<SessionId>(),
     planned: false,
@@ -73,10 +76,10 @@ export function createEventStream({
   };
 
   async function flush(): Promise<void> {
-    const { rooms, waitingBoxes } = dirty;
+    const { rooms, waitingBoxes, hubDisk } = dirty;
     const sessions = [...dirty.sessions];
     const recordings = [...dirty.recordings];
-    dirty.planned = dirty.rooms = dirty.waitingBoxes = false;
+    dirty.planned = dirty.rooms = dirty.waitingBoxes = dirty.hubDisk = false;
     dirty.sessions.clear();
     dirty.recordings.clear();
     // Whoever comes later begins with a snapshot.
@@ -98,6 +101,7 @@ export function createEventStream({
       if (summary) tell("recording", id, summary);
     }
     if (waitingBoxes) tell("waitingBoxes", "", { count: sources.waitingBoxes() });
+    if (hubDisk) tell("hubDisk", "", sources.hubDisk());
   }
 
   function plan(): void {
@@ -119,7 +123,12 @@ export function createEventStream({
 
   async function snapshot(): Promise<string> {
     const [rooms, sessions] = await Promise.all([sources.rooms(), sources.sessions()]);
-    return encodeEvent("snapshot", { rooms, sessions, waitingBoxes: sources.waitingBoxes() });
+    return encodeEvent("snapshot", {
+      rooms,
+      sessions,
+      waitingBoxes: sources.waitingBoxes(),
+      hubDisk: sources.hubDisk(),
+    });
   }
 
   /** The next text for this reader, or undefined where nothing came up for a heartbeat's time. */
@@ -158,6 +167,10 @@ export function createEventStream({
     },
     waitingBoxesChanged() {
       dirty.waitingBoxes = true;
+      plan();
+    },
+    hubDiskChanged() {
+      dirty.hubDisk = true;
       plan();
     },
     open(allowed) {

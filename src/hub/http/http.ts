@@ -39,7 +39,7 @@ export interface DeskParts {
   reception: Reception;
   live: Live;
   fleet: Pick<Fleet, "points" | "rooms" | "revoke" | "pairing">;
-  archive: Pick<Archive, "summaries" | "summary" | "recording" | "playlist" | "segmentFile">;
+  archive: Pick<Archive, "summaries" | "summary" | "recording" | "playlist" | "segmentFile" | "room">;
   /** Folder of the built desk. */
   ui: string;
 }
@@ -53,6 +53,7 @@ export interface Desk {
   sessionChanged(session: SessionId): void;
   recordingChanged(session: SessionId): void;
   waitingBoxesChanged(): void;
+  hubDiskChanged(): void;
   /** Ends event streams and WebSockets (1001); resolves when those have said goodbye, or soon after. */
   close(): Promise<void>;
 }
@@ -70,6 +71,10 @@ export function createDesk(parts: DeskParts): Desk {
       session: (id) => reception.session(id),
       recording: (id) => archive.summary(id),
       waitingBoxes: () => fleet.pairing.waiting(),
+      hubDisk: () => {
+        const { state, freeBytes } = archive.room();
+        return { state, freeBytes };
+      },
     },
   });
 
@@ -132,6 +137,7 @@ export function createDesk(parts: DeskParts): Desk {
       events.recordingChanged(session);
     },
     waitingBoxesChanged: () => events.waitingBoxesChanged(),
+    hubDiskChanged: () => events.hubDiskChanged(),
     async close() {
       events.close();
       const gone = [...webSockets.clients].map((socket) => new Promise((resolve) => socket.once("close", resolve)));

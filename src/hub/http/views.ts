@@ -175,15 +175,23 @@ export interface GapView {
   detail: string;
 }
 
+/** The hub's own disk. `low`: somebody should see to it; `full`: no box may send files, they keep everything. */
+export interface HubDiskView {
+  state: "ok" | "low" | "full";
+  /** When the state was last looked at. */
+  freeBytes: number;
+}
+
 /** Server-sent events of GET /api/events: `event:` is the key, `data:` the JSON. */
 export interface DeskEvents {
   /** Sent first: everything, so that a reconnect needs nothing else. */
-  snapshot: { rooms: RoomView[]; sessions: SessionView[]; waitingBoxes: number };
+  snapshot: { rooms: RoomView[]; sessions: SessionView[]; waitingBoxes: number; hubDisk: HubDiskView };
   room: RoomView;
   session: SessionView;
   /** Something in this session's recording changed; summary for lists, detail is fetched. */
   recording: RecordingSummaryView;
   waitingBoxes: { count: number };
+  hubDisk: HubDiskView;
 }
 
 /** Body of every refusal. `code` is for programs; the desk has the Vietnamese words for each. */

@@ -60,16 +60,26 @@ const session = (name: string, change: Partial<SessionView> = {}): SessionView =
   events: [],
   ...change,
 });
+const hubDisk = { state: "ok", freeBytes: 1e12 } as const;
 const snapshot = (rooms: RoomView[], sessions: SessionView[] = []) =>
-  reduce(NO_FACTS, { type: "snapshot", data: { rooms, sessions, waitingBoxes: 1 } });
+  reduce(NO_FACTS, { type: "snapshot", data: { rooms, sessions, waitingBoxes: 1, hubDisk } });
 const inSession = (state: "live" | "paused") =>
   ({ id: "session-s" as SessionId, name: "s", role: "delegate", state }) as const;
 
 describe("events", () => {
+  test("the hub's disk is as it was last said to be", () => {
+    const full = reduce(snapshot([]), { type: "hubDisk", data: { state: "full", freeBytes: 1e9 } });
+    expect(full.hubDisk.state).toBe("full");
+    expect(reduce(full, { type: "waitingBoxes", data: { count: 2 } }).hubDisk.state).toBe("full");
+  });
+
   test("a snapshot replaces rooms and sessions and keeps the fetched recordings", () => {
     const summary = { session: { id: "session-s" } } as RecordingSummaryView;
     const before = withRecordings(snapshot([room("a"), room("b")]), [summary]);
-    const after = reduce(before, { type: "snapshot", data: { rooms: [room("c")], sessions: [], waitingBoxes: 0 } });
+    const after = reduce(before, {
+      type: "snapshot",
+      data: { rooms: [room("c")], sessions: [], waitingBoxes: 0, hubDisk },
+    });
     expect([...after.rooms.keys()]).toEqual(["point-c"]);
     expect(after.recordings?.size).toBe(1);
     expect(after.loaded).toBe(true);

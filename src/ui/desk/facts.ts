@@ -1,4 +1,4 @@
-import type { DeskEvents, RecordingSummaryView, RoomView, SessionView } from "../../hub/http/views.ts";
+import type { DeskEvents, HubDiskView, RecordingSummaryView, RoomView, SessionView } from "../../hub/http/views.ts";
 import { type Lamps, lampsOf, type PointId, type SessionId } from "../../protocol/protocol.ts";
 import { byName } from "../text/format.ts";
 
@@ -11,6 +11,7 @@ export interface Facts {
   /** Null until somebody asked for the list. */
   recordings: ReadonlyMap<SessionId, RecordingSummaryView> | null;
   waitingBoxes: number;
+  hubDisk: HubDiskView;
 }
 
 export const NO_FACTS: Facts = {
@@ -19,6 +20,7 @@ export const NO_FACTS: Facts = {
   sessions: new Map(),
   recordings: null,
   waitingBoxes: 0,
+  hubDisk: { state: "ok", freeBytes: 0 },
 };
 
 export type DeskEvent = { [K in keyof DeskEvents]: { type: K; data: DeskEvents[K] } }[keyof DeskEvents];
@@ -28,6 +30,7 @@ export const DESK_EVENTS = [
   "session",
   "recording",
   "waitingBoxes",
+  "hubDisk",
 ] as const satisfies readonly (keyof DeskEvents)[];
 
 const keyed = <K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> => new Map(map).set(key, value);
@@ -41,6 +44,7 @@ export function reduce(facts: Facts, event: DeskEvent): Facts {
         sessions: new Map(event.data.sessions.map((session) => [session.id, session])),
         recordings: facts.recordings,
         waitingBoxes: event.data.waitingBoxes,
+        hubDisk: event.data.hubDisk,
       };
     case "room":
       return { ...facts, rooms: keyed(facts.rooms, event.data.point.id, event.data) };
@@ -51,6 +55,8 @@ export function reduce(facts: Facts, event: DeskEvent): Facts {
       return facts.recordings
         ? { ...facts, recordings: keyed(facts.recordings, event.data.session.id, event.data) }
         : facts;
+    case "hubDisk":
+      return { ...facts, hubDisk: event.data };
     default:
       return { ...facts, waitingBoxes: event.data.count };
   }

@@ -6,7 +6,7 @@ import { useContext, useRef } from "preact/hooks";
 import { Button } from "../design/button.tsx";
 import { Alert, Badge } from "../design/states.tsx";
 import { HUB, NAV, THEME } from "../text/desk.ts";
-import { count, stopwatch } from "../text/format.ts";
+import { count, size, stopwatch } from "../text/format.ts";
 import { PRODUCT, PRODUCT_LONG, SESSION_STATES } from "../text/terms.ts";
 import { isOpen, needsHelp, sessionClock } from "./facts.ts";
 import icon from "./icon.svg";
@@ -139,7 +139,16 @@ function Theme() {
 
 /** Shown at most a second late and gone by itself: the hub does not answer. */
 export function HubBanner() {
-  const { link, now } = useDesk();
+  const { link, now, facts } = useDesk();
+  const { state, freeBytes } = facts.value.hubDisk;
+  if (link.value.state !== "silent" && state !== "ok")
+    return (
+      <div class="hub-banner">
+        <Alert tone={state === "full" ? "bad" : "warn"} title={HUB.disk[state]} live>
+          <p>{HUB.diskText[state](size(freeBytes))}</p>
+        </Alert>
+      </div>
+    );
   if (link.value.state !== "silent") return null;
   const silentMs = now.value - link.value.sinceMs;
   return (

@@ -30,6 +30,13 @@ export const HUB = {
   silent: "Màn hình đang tự nối lại. Các phòng vẫn tự ghi tại chỗ, không phải bấm gì.",
   silentFor: (ms: number): string => `Đã ${duration(ms)}.`,
   connecting: "Đang nối với máy chủ…",
+  disk: { low: "Ổ đĩa của máy chủ sắp đầy", full: "Ổ đĩa của máy chủ đã đầy" },
+  diskText: {
+    low: (free: string): string =>
+      `Còn ${free}. Báo phụ trách kỹ thuật tăng chỗ chứa; việc ghi và gửi về vẫn bình thường.`,
+    full: (free: string): string =>
+      `Còn ${free}. Bản ghi chưa về trung tâm được nhưng vẫn còn nguyên ở các phòng. Gọi phụ trách kỹ thuật ngay.`,
+  },
 };
 
 export const WORDS = {
