@@ -25,7 +25,7 @@ if (name === undefined || !names.includes(name)) {
   console.error(`usage: npm run bench -- NAME [--report FILE] ${options}; NAME is one of: ${names.join(", ")}`);
   process.exit(2);
 }
-if (spawnSync(join(root, "scripts/setup"), ["bench"], { stdio: ["ignore", "inherit", "inherit"] }).status !== 0)
+if (spawnSync(join(root, "scripts/setup"), ["bench", name], { stdio: ["ignore", "inherit", "inherit"] }).status !== 0)
   process.exit(1);
 const { bench } = (await import(`../test/bench/${name}.bench.ts`)) as { bench: Bench };
 const report = await bench.run(

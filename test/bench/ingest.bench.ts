@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import { runChecked, startProcess, systemClock, type Child } from "../../src/platform/platform.ts";
 import { liveStreamName, makeId, type BoxId, type LiveKind } from "../../src/protocol/protocol.ts";
 import { freePort } from "../support/free-port.ts";
+import { cpuMs, rssMb } from "../support/process-cost.ts";
 import { until } from "../support/until.ts";
 import type { LoadPlan, LoadReport } from "../support/ingest-load-child.ts";
 import { atMost, machineNow, median, round, type Bench } from "./report.ts";
@@ -232,17 +233,4 @@ async function measure(
 function alive(load: Child): true {
   process.kill(load.pid, 0);
   return true;
-}
-
-/** CPU time of all threads, to the nanosecond (/proc/PID/task/TID/schedstat); /proc/PID/stat counts in 10 ms. */
-function cpuMs(pid: number): number {
-  let ns = 0;
-  for (const thread of readdirSync(`/proc/${pid}/task`))
-    ns += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]);
-  return ns / 1e6;
-}
-
-function rssMb(pid: number): number {
-  const kb = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1];
-  return Number(kb) / 1024;
 }

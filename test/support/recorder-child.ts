@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { createSigner } from "../../src/evidence/evidence.ts";
 import { createLog, processLifetime, systemClock } from "../../src/platform/platform.ts";
 import { openRecorder } from "../../src/edge/recording/recording.ts";
-import type { BoxId, PointId, SessionId } from "../../src/protocol/protocol.ts";
+import type { BoxId, PointId, SessionId, TakeId } from "../../src/protocol/protocol.ts";
 import type { CaptureConfig, Devices } from "../../src/edge/capture/capture.ts";
 
 /**
@@ -21,6 +21,13 @@ export interface RecorderChildOptions {
   ended: { id: SessionId; endedAt: string }[];
   /** What is plugged in, read anew each time; this machine's own devices where it is left out. */
   devicesFile?: string;
+}
+
+/** A record that the recorder said is on disk, and when it did. */
+export interface ToldRecord {
+  take: TakeId;
+  /** CLOCK_MONOTONIC */
+  atMs: number;
 }
 
 async function main(): Promise<void> {
@@ -40,6 +47,8 @@ async function main(): Promise<void> {
     agentVersion: "test",
     listDevices: devicesFile ? async () => JSON.parse(await readFile(devicesFile, "utf8")) as Devices : undefined,
   });
+  const told: ToldRecord[] = [];
+  recorder.onRecord((take) => told.push({ take, atMs: systemClock.monotonicMs() }));
   recorder.setIdentity({ box, point, signer: createSigner(readFileSync(keyFile, "utf8")) });
   recorder.setSession(options.session, "sessionEnded");
   recorder.setEnded(options.ended);
@@ -51,7 +60,8 @@ async function main(): Promise<void> {
         recorder.setSession(
           ...(JSON.parse(Buffer.concat(chunks).toString()) as Parameters<typeof recorder.setSession>),
         );
-      response.end(JSON.stringify({ facts: recorder.facts(), takes: recorder.takes(), segments: recorder.segments() }));
+      const [facts, takes, segments] = [recorder.facts(), recorder.takes(), recorder.segments()];
+      response.end(JSON.stringify({ facts, takes, segments, told }));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -7,12 +7,14 @@ import {
   isoUtc,
   processesWith,
   runChecked,
+  sha256File,
   startProcess,
   systemClock,
   type Child,
 } from "../../src/platform/platform.ts";
 import {
   SignedRecord,
+  segmentFileName,
   type BoxId,
   type EvidenceRecord,
   type PointId,
@@ -137,41 +139,7 @@ export async function openRecorderStand(
         { withinMs: 15_000 + frames * 40 },
       );
     },
-    async chain() {
-      const folder = join(dataDirectory, "recordings", session);
-      const takes: { first: string; last: string; records: EvidenceRecord[] }[] = [];
-      const key = await readFile(publicFile, "utf8");
-      for (const take of await readdir(folder)) {
-        const lines = completeLines(await readFile(join(folder, take, "records.jsonl"), "utf8"));
-        if (lines.length === 0) continue;
-        let tip = emptyChain(take);
-        const records: EvidenceRecord[] = [];
-        let last = "";
-        for (const line of lines) {
-          const signed = SignedRecord.parse(JSON.parse(line));
-          const verdict = checkNextRecord(tip, signed, key);
-          if (!verdict.ok) throw new Error(`${verdict.reason}: ${verdict.detail}`);
-          tip = verdict.tip;
-          records.push(verdict.record);
-          last = chainHash(signed.record);
-          if (verdict.record.kind !== "segment") continue;
-          const file = join(folder, take, `${String(verdict.record.seq).padStart(6, "0")}.ts`);
-          const counted = await countFrames(file);
-          if (counted !== verdict.record.frames)
-            throw new Error(`${file} holds ${counted} frames, its record says ${verdict.record.frames}`);
-        }
-        takes.push({ first: records[0]!.prev, last, records });
-      }
-      const ordered: EvidenceRecord[][] = [];
-      for (let prev = "0".repeat(64); ;) {
-        const next = takes.find(({ first }) => first === prev);
-        if (!next) break;
-        ordered.push(next.records);
-        prev = next.last;
-      }
-      if (ordered.length !== takes.length) throw new Error("the takes are not one chain");
-      return ordered;
-    },
+    chain: async () => readChain(join(dataDirectory, "recordings", session), await readFile(publicFile, "utf8")),
     async [Symbol.asyncDispose]() {
       await agent?.stop(20_000);
       for (const { pid } of processesWith(`${runDirectory}/encoder/`)) process.kill(pid, "SIGKILL");
@@ -180,4 +148,45 @@ export async function openRecorderStand(
       await rm(runDirectory, { recursive: true });
     },
   };
+}
+
+/**
+ * Reads the takes of a session in the order of their chain; each record is checked against the box's key, each segment
+ * against its record. Throws at the first that does not hold.
+ */
+export async function readChain(folder: string, key: string): Promise<EvidenceRecord[][]> {
+  const takes: { first: string; last: string; records: EvidenceRecord[] }[] = [];
+  for (const take of await readdir(folder)) {
+    // A power cut may leave a folder in which nothing was begun.
+    const lines = completeLines(await readFile(join(folder, take, "records.jsonl"), "utf8").catch(() => ""));
+    if (lines.length === 0) continue;
+    let tip = emptyChain(take);
+    const records: EvidenceRecord[] = [];
+    let last = "";
+    for (const line of lines) {
+      const signed = SignedRecord.parse(JSON.parse(line));
+      const verdict = checkNextRecord(tip, signed, key);
+      if (!verdict.ok) throw new Error(`${verdict.reason}: ${verdict.detail}`);
+      tip = verdict.tip;
+      records.push(verdict.record);
+      last = chainHash(signed.record);
+      if (verdict.record.kind !== "segment") continue;
+      const file = join(folder, take, segmentFileName(verdict.record.seq));
+      const { sha256 } = await sha256File(file);
+      if (sha256 !== verdict.record.sha256) throw new Error(`${file} is not what its record says`);
+      const counted = await countFrames(file);
+      if (counted !== verdict.record.frames)
+        throw new Error(`${file} holds ${counted} frames, its record says ${verdict.record.frames}`);
+    }
+    takes.push({ first: records[0]!.prev, last, records });
+  }
+  const ordered: EvidenceRecord[][] = [];
+  for (let prev = "0".repeat(64); ;) {
+    const next = takes.find(({ first }) => first === prev);
+    if (!next) break;
+    ordered.push(next.records);
+    prev = next.last;
+  }
+  if (ordered.length !== takes.length) throw new Error("the takes are not one chain");
+  return ordered;
 }

@@ -238,7 +238,7 @@ export class Take {
     const counter = createMpegTsCounter();
     const { sha256, sizeBytes } = await sha256File(path, (chunk) => counter.push(chunk));
     const count = counter.count();
-    if (!listed && count.videoFrames === 0 && count.audioPackets === 0) return false;
+    if (sizeBytes === 0 || (!listed && count.videoFrames === 0 && count.audioPackets === 0)) return false;
     const near = this.streamEndMs;
     const frameMs = 1_000 / this.intent.video!.frameRate;
     const { firstVideoMs, lastVideoMs } = count;
