@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { completeLines, isoUtc, runChecked, runProcess, systemClock } from "../../src/platform/platform.ts";
 import { segmentPath, SignedRecord, type EvidenceRecord } from "../../src/protocol/protocol.ts";
+import { virtualFaultsFile } from "../../src/edge/capture/virtual-faults.ts";
 import { openRecorderStand, type RecorderStand } from "../support/recorder-stand.ts";
 import { until } from "../support/until.ts";
 
@@ -245,6 +246,68 @@ test("a camera and a microphone that cannot be opened cost neither the other nor
   expect(pick(take!, "takeStart").source).toBe("no camera; no microphone");
   expect(pick(take!, "takeEnd").frames).toBeGreaterThanOrEqual(25);
 });
+
+test("camera and microphone pulled out and put in again cost each other nothing: slate, silence, signed gaps", async () => {
+  await using stand = await openRecorderStand();
+  await stand.startAgent(true);
+  await stand.recordedFrames(25);
+  const plugs = async (
+    faults: { picture?: "unplugged"; sound?: "unplugged" },
+    takes: number,
+    picture: string,
+    sound: string,
+  ) => {
+    await writeFile(virtualFaultsFile(stand.runDirectory), JSON.stringify(faults));
+    await until(
+      `the source follows ${JSON.stringify(faults)}`,
+      async () => {
+        const view = await stand.view();
+        const { encoder, recording } = view.facts;
+        return (
+          view.takes.length === takes &&
+          recording.growing &&
+          encoder.frames >= 50 &&
+          (view.facts.picture === "none") === (picture === "none") &&
+          (view.facts.sound.state === "none") === (sound === "none")
+        );
+      },
+      { withinMs: 60_000 },
+    );
+  };
+  await plugs({ picture: "unplugged" }, 2, "none", "ok");
+  await plugs({ sound: "unplugged" }, 3, "ok", "none");
+  await plugs({}, 4, "ok", "ok");
+  await stand.setSession(false);
+  await ended(stand, 4);
+  const takes = await stand.chain();
+  expect(takes.map((take) => pick(take, "gap").cause)).toEqual(["starting", "deviceLost", "deviceLost", "deviceLost"]);
+  const facts = takes.map((take) => {
+    const { session, take: id, seq } = pick(take, "segment");
+    return probe(join(stand.dataDirectory, "recordings", segmentPath({ session, take: id, seq })));
+  });
+  const [whole, slate, silent, again] = await Promise.all(facts);
+  for (const take of [slate, silent, again]) expect(take!.format).toBe(whole!.format);
+  // White words on the slate, and a voice with them.
+  expect(slate!.brightest).toBeGreaterThan(200);
+  expect(slate!.loudestDb).toBeGreaterThan(-40);
+  expect(silent!.loudestDb).toBeLessThan(-80);
+  expect(again!.loudestDb).toBeGreaterThan(-40);
+});
+
+/** Of a segment: what its streams are, its brightest point and its loudest sample. */
+async function probe(path: string): Promise<{ format: string; brightest: number; loudestDb: number }> {
+  const entries = "stream=codec_name,profile,width,height,pix_fmt,sample_rate,channels,r_frame_rate";
+  const format = await runChecked(["ffprobe", "-v", "error", "-show_entries", entries, "-of", "csv=p=0", path]);
+  const looked = await runChecked([
+    ...["ffmpeg", "-hide_banner", "-nostdin", "-i", path, "-af", "volumedetect"],
+    ...["-vf", "signalstats,metadata=mode=print:key=lavfi.signalstats.YMAX:file=-", "-f", "null", "-"],
+  ]);
+  return {
+    format: format.stdout,
+    brightest: Math.max(...[...looked.stdout.matchAll(/YMAX=(\d+)/g)].map((match) => Number(match[1]))),
+    loudestDb: Number(/max_volume: (-?[\d.]+) dB/.exec(looked.stderr)?.[1]),
+  };
+}
 
 test("a room process that cannot start never fills the disk with empty takes", async () => {
   await using stand = await openRecorderStand({ kind: "virtual", label: "mute", phrases: "/nonexistent" });

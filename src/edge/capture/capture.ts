@@ -1,4 +1,4 @@
-import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import {
@@ -15,9 +15,9 @@ import {
 import { makeId, type LiveKind } from "../../protocol/protocol.ts";
 import { qualityFor, type CaptureConfig, type Quality } from "./config.ts";
 import { listDevices, type Devices } from "./devices.ts";
-import { planEncoder, runPaths, type Source } from "./plan.ts";
+import { planEncoder, runPaths, SLATE_FILE, type Source } from "./plan.ts";
 import { adoptPid, EncoderRun, openLog, RunMemory, type RunGoal } from "./run.ts";
-import { Avoided, chooseSource, parseFileFacts, sameSource } from "./source.ts";
+import { Avoided, chooseSource, needsRoom, parseFileFacts, sameSource } from "./source.ts";
 import { readVirtualFaults, virtualFaultsFile } from "./virtual-faults.ts";
 import { seedOf } from "./virtual-scene.ts";
 import type { VirtualRoomOptions } from "./virtual-room.ts";
@@ -50,6 +50,8 @@ export interface CaptureOptions {
 
 /** The running encoder's memory, one at a time. */
 const MEMORY = "current.json";
+/** With sound, and without. */
+const SLATES = [join(import.meta.dirname, "slate-sound.png"), join(import.meta.dirname, "slate-silent.png")] as const;
 const ROOM_MAIN = join(import.meta.dirname, "virtual-room-main.ts");
 
 /**
@@ -91,9 +93,9 @@ export class Capture {
     if (!memory || !ffmpeg) return undefined;
     this.options.log.info("capture.adopted", { run: memory.token, goal: memory.goal.kind, pid: ffmpeg.pid });
     const directory = this.folder(memory.token);
-    const virtualCameraGone = () => this.virtualCameraGone();
+    const unplugged = () => this.unplugged();
     const { clock } = this.options;
-    return new EncoderRun({ memory, directory, clock, ffmpeg, room, adopted: true, virtualCameraGone });
+    return new EncoderRun({ memory, directory, clock, ffmpeg, room, adopted: true, unplugged });
   }
 
   /** Chooses among what is plugged in now. */
@@ -108,7 +110,7 @@ export class Capture {
     return chooseSource(source, this.quality, {
       devices: this.avoided.usable(devices, clock.monotonicMs()),
       file: source.kind === "file" ? await this.askFile(source.path) : { picture: false, sound: false },
-      unplugged: source.kind === "virtual" && (await this.virtualCameraGone()),
+      ...(source.kind === "virtual" && { unplugged: await this.unplugged() }),
     });
   }
 
@@ -148,7 +150,9 @@ export class Capture {
     });
     const memory: RunMemory = { token, goal, source, plannedWallMs: clock.wallMs(), ffmpeg };
     await this.writeMemory(memory);
-    const virtual = source.sound.kind === "virtual";
+    if (source.picture.kind === "slate")
+      await copyFile(SLATES[source.sound.kind === "silence" ? 1 : 0], `${directory}/${SLATE_FILE}`);
+    const virtual = needsRoom(source);
     if (virtual) await runChecked(["mkfifo", "-m", "600", paths.videoFifo, paths.audioFifo]);
     const complaints = await openLog(directory);
     try {
@@ -171,7 +175,7 @@ export class Capture {
         ffmpeg: { ...adopted, exited: encoder.exited.then(() => {}) },
         room: room && adoptPid(room.pid, processIdentity),
         adopted: false,
-        virtualCameraGone: () => this.virtualCameraGone(),
+        unplugged: () => this.unplugged(),
       });
     } finally {
       await complaints.close();
@@ -190,18 +194,21 @@ export class Capture {
     await Promise.all(others.map((name) => rm(join(this.home, name), { recursive: true, force: true })));
   }
 
-  private async virtualCameraGone(): Promise<boolean> {
-    return (await readVirtualFaults(virtualFaultsFile(this.options.runDirectory))).picture === "unplugged";
+  /** Plugs of a virtual room that are out. */
+  private async unplugged(): Promise<{ camera: boolean; microphone: boolean }> {
+    const { picture, sound } = await readVirtualFaults(virtualFaultsFile(this.options.runDirectory));
+    return { camera: picture === "unplugged", microphone: sound === "unplugged" };
   }
 
-  private roomOptions(directory: string, { picture }: Source): VirtualRoomOptions {
+  private roomOptions(directory: string, { picture, sound }: Source): VirtualRoomOptions {
     const { source } = this.options.config;
     if (source.kind !== "virtual") throw new TypeError("only a virtual source has a room");
     const { width, height, frameRate } = this.quality.record;
     const { videoFifo, audioFifo } = runPaths(directory);
     return {
       videoFifo: picture.kind === "virtual" ? videoFifo : null,
-      ...{ audioFifo, statusFile: `${directory}/room.json`, width, height, frameRate },
+      audioFifo: sound.kind === "virtual" ? audioFifo : null,
+      ...{ statusFile: `${directory}/room.json`, width, height, frameRate },
       faultsFile: virtualFaultsFile(this.options.runDirectory),
       seed: source.voice ?? seedOf(source.label),
       voices: source.phrases,

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   chooseDevices,
   chooseMode,
+  nodesOf,
   parseAlsaCapture,
   parseCameraModes,
   parsePulseSources,
@@ -54,6 +55,19 @@ describe("what is plugged in", () => {
     expect(parsePulseSources(text)).toEqual([
       { kind: "pulse", address: "alsa_input.usb-Jabra_SPEAK_510", name: "usb-Jabra SPEAK 510" },
     ]);
+  });
+});
+
+describe("what is watched while it records", () => {
+  it("is the camera's node and the sound card; what has no file is missed by its sound", () => {
+    const camera = { kind: "camera" as const, path: "/dev/video2", name: "C920", mode: undefined };
+    const alsa = { kind: "alsa" as const, address: "plughw:CARD=C920,DEV=0", name: "C920 (USB Audio)" };
+    expect(nodesOf({ picture: camera, sound: alsa, words: "" })).toEqual([
+      { device: "C920", node: "/dev/video2" },
+      { device: "C920 (USB Audio)", node: "/proc/asound/C920" },
+    ]);
+    const pulse = { kind: "pulse" as const, address: "alsa_input.usb-Jabra", name: "Jabra" };
+    expect(nodesOf({ picture: { kind: "slate" }, sound: pulse, words: "" })).toEqual([]);
   });
 });
 

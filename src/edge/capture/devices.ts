@@ -1,6 +1,7 @@
 import { access, readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ProcessError, runProcess } from "../../platform/platform.ts";
+import type { Source } from "./plan.ts";
 
 export interface CameraMode {
   /** As `v4l2-ctl` names it: MJPG, YUYV, H264 … */
@@ -44,12 +45,25 @@ export async function listDevices(places: DevicePlaces = LINUX): Promise<Devices
   return { cameras, microphones: pulse.length > 0 ? pulse : alsa };
 }
 
-/** Whether the nodes of chosen devices are still there; cheap enough for every second. */
-export async function devicePresent(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
+/** Files that are there as long as the devices of a source are; PulseAudio's have none, and are missed by their sound. */
+export function nodesOf({ picture, sound }: Source, asound = LINUX.asound): { device: string; node: string }[] {
+  const card = sound.kind === "alsa" ? /CARD=([^,]+)/.exec(sound.address)?.[1] : undefined;
+  return [
+    ...(picture.kind === "camera" ? [{ device: picture.name, node: picture.path }] : []),
+    ...(card !== undefined && "name" in sound ? [{ device: sound.name, node: join(asound, card) }] : []),
+  ];
+}
+
+/** The first device of a running source that is not there any more; cheap enough for every second. */
+export async function lostDevice(source: Source): Promise<string | undefined> {
+  for (const { device, node } of nodesOf(source)) {
+    const there = await access(node).then(
+      () => true,
+      () => false,
+    );
+    if (!there) return device;
+  }
+  return undefined;
 }
 
 async function listCameras({ video4linux, dev }: DevicePlaces): Promise<Camera[]> {

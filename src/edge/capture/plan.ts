@@ -38,6 +38,9 @@ export interface RunPaths {
 const PICTURE_FILE = "picture";
 const SOUND_FILE = "sound";
 
+/** What is shown where there is no camera: a picture that says so, in the run's folder. */
+export const SLATE_FILE = "slate.png";
+
 export const runPaths = (directory: string): RunPaths => ({
   videoFifo: `${directory}/video.fifo`,
   audioFifo: `${directory}/audio.fifo`,
@@ -194,7 +197,9 @@ function pictureInput(picture: PictureSource, { record }: Quality, paths: RunPat
       return ["-re", "-stream_loop", "-1", "-i", picture.path];
     case "slate":
   }
-  return ["-re", "-f", "lavfi", "-i", `color=c=0x1f2a37:size=${size}:rate=${record.frameRate}`];
+  // Read and scaled once, then repeated.
+  const still = `movie=${SLATE_FILE},scale=${record.width}:${record.height},format=yuv420p,loop=loop=-1:size=1:start=0`;
+  return ["-re", "-f", "lavfi", "-i", `${still},setpts=N/(${record.frameRate}*TB)`];
 }
 
 function soundInputs({ picture, sound }: Source, paths: RunPaths): string[] {

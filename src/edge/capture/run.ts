@@ -2,9 +2,10 @@ import { open, readFile, readdir, stat, truncate } from "node:fs/promises";
 import { z } from "zod";
 import { adoptProcess, type AdoptedProcess, type Clock } from "../../platform/platform.ts";
 import { SessionId, TakeId, type Health } from "../../protocol/protocol.ts";
-import { devicePresent } from "./devices.ts";
+import { lostDevice } from "./devices.ts";
 import { Measurements } from "./measure.ts";
 import { runPaths, SEGMENT_LIST, type Source } from "./plan.ts";
+import { needsRoom } from "./source.ts";
 import { Tail } from "./tail.ts";
 import { VirtualRoomStatus } from "./virtual-room.ts";
 
@@ -58,7 +59,7 @@ export class EncoderRun {
   private readonly clock: Clock;
   private readonly ffmpeg: AdoptedProcess;
   private readonly room: AdoptedProcess | undefined;
-  private readonly virtualCameraGone: () => Promise<boolean>;
+  private readonly unplugged: () => Promise<{ camera: boolean; microphone: boolean }>;
   private readonly tails: { progress: Tail; picture: Tail; sound: Tail };
   private readonly measured = new Measurements();
   private readonly beganMs: number;
@@ -79,14 +80,14 @@ export class EncoderRun {
     ffmpeg: AdoptedProcess;
     room: AdoptedProcess | undefined;
     adopted: boolean;
-    virtualCameraGone: () => Promise<boolean>;
+    unplugged: () => Promise<{ camera: boolean; microphone: boolean }>;
   }) {
     this.memory = options.memory;
     this.directory = options.directory;
     this.clock = options.clock;
     this.ffmpeg = options.ffmpeg;
     this.room = options.room;
-    this.virtualCameraGone = options.virtualCameraGone;
+    this.unplugged = options.unplugged;
     const paths = runPaths(options.directory);
     this.tails = {
       progress: new Tail(paths.progress, options.adopted),
@@ -130,15 +131,14 @@ export class EncoderRun {
     if (sound.lines.length > 0) this.lastSoundMs = nowMs;
     const now = this.measured.progress;
     if (now && now.frame > this.lastFrame) {
-      if (!this.roomStatus && progress.lines.length > 0) this.noteFirstFrame(progress.writtenWallMs, now.outTimeMs);
+      if (!this.isExact() && progress.lines.length > 0) this.noteFirstFrame(progress.writtenWallMs, now.outTimeMs);
       this.lastFrame = now.frame;
       this.lastFrameMs = nowMs;
     }
     if (nowMs - this.deviceLookMs > DEVICE_LOOK_MS) {
       this.deviceLookMs = nowMs;
-      const { picture } = this.memory.source;
-      if (picture.kind === "camera" && !(await devicePresent(picture.path))) this.lostDevice = picture.name;
-      if (picture.kind === "virtual" && (await this.virtualCameraGone())) this.lostDevice = "virtual camera";
+      // Before the first frame FFmpeg says itself which device it cannot open.
+      if (this.lastFrame > 0) this.lostDevice = await this.lost();
     }
   }
 
@@ -158,7 +158,7 @@ export class EncoderRun {
 
   counts(): RunCounts {
     return {
-      framesCaptured: this.memory.source.picture.kind === "virtual" ? (this.roomStatus?.framesCaptured ?? null) : null,
+      framesCaptured: this.isWhole() ? (this.roomStatus?.framesCaptured ?? null) : null,
       framesEncoded: this.measured.progress?.ended ? this.measured.progress.frame : null,
     };
   }
@@ -201,8 +201,8 @@ export class EncoderRun {
       return "killed";
     }
     this.room?.kill("SIGTERM");
-    // A slate has no end of its own.
-    if (!this.room || this.memory.source.picture.kind === "slate") this.ffmpeg.kill("SIGTERM");
+    // Slate and silence have no end of their own.
+    if (!this.room || !this.isWhole()) this.ffmpeg.kill("SIGTERM");
     const ended = Promise.all([this.ffmpeg.exited, this.room?.exited]).then(() => true);
     const killed = !(await Promise.race([ended, this.overdue(ended)]));
     if (killed) await this.kill();
@@ -259,15 +259,34 @@ export class EncoderRun {
     if (!this.first || monotonicMs < this.first.monotonicMs) this.first = { monotonicMs };
   }
 
+  private async lost(): Promise<string | undefined> {
+    const { source } = this.memory;
+    const out = needsRoom(source) ? await this.unplugged() : undefined;
+    if (out?.camera && source.picture.kind === "virtual") return "virtual camera";
+    if (out?.microphone && source.sound.kind === "virtual") return "virtual microphone";
+    return lostDevice(source);
+  }
+
+  /** All of it comes from the room, and ends with the room. */
+  private isWhole(): boolean {
+    const { picture, sound } = this.memory.source;
+    return picture.kind === "virtual" && sound.kind === "virtual";
+  }
+
+  /** The room says itself when it made which frame. */
+  private isExact(): boolean {
+    return this.memory.source.picture.kind === "virtual";
+  }
+
   private async observeRoom(): Promise<void> {
-    if (this.memory.source.sound.kind !== "virtual") return;
+    if (!needsRoom(this.memory.source)) return;
     try {
       this.roomStatus = VirtualRoomStatus.parse(JSON.parse(await readFile(`${this.directory}/room.json`, "utf8")));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     }
     const startedMs = this.roomStatus?.startedMonotonicMs ?? null;
-    if (startedMs !== null) this.first = { monotonicMs: startedMs };
+    if (startedMs !== null && this.isExact()) this.first = { monotonicMs: startedMs };
   }
 
   private async boundLog(): Promise<void> {

@@ -15,22 +15,25 @@ export const parseFileFacts = (stderr: string): FileFacts => ({
 });
 
 /**
- * What to capture from what there is. A missing camera becomes a plain slate and a missing microphone silence, so that
+ * What to capture from what there is. A missing camera becomes a slate that says so and a missing microphone silence, so that
  * the other one is recorded all the same.
  */
 export function chooseSource(
   config: CaptureConfig["source"],
   quality: Quality,
-  /** `unplugged`: a virtual room without its camera. */
-  found: { devices: Devices; file: FileFacts; unplugged?: boolean },
+  /** `unplugged`: of a virtual room. */
+  found: { devices: Devices; file: FileFacts; unplugged?: { camera: boolean; microphone: boolean } },
 ): Source {
   switch (config.kind) {
-    case "virtual":
+    case "virtual": {
+      const { camera, microphone } = found.unplugged ?? { camera: false, microphone: false };
+      const { label } = config;
       return {
-        picture: { kind: found.unplugged ? "slate" : "virtual" },
-        sound: { kind: "virtual" },
-        words: `virtual room: ${config.label}${found.unplugged ? "; no camera" : ""}`,
+        picture: camera ? { kind: "slate" } : { kind: "virtual" },
+        sound: microphone ? { kind: "silence" } : { kind: "virtual" },
+        words: `virtual room: ${label}${camera ? "; no camera" : ""}${microphone ? "; no microphone" : ""}`,
       };
+    }
     case "file": {
       const { picture, sound } = found.file;
       return {
@@ -90,3 +93,7 @@ export class Avoided {
     };
   }
 }
+
+/** Whether a process must make part of it. */
+export const needsRoom = ({ picture, sound }: Source): boolean =>
+  picture.kind === "virtual" || sound.kind === "virtual";

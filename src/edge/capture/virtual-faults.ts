@@ -5,7 +5,7 @@ import { z } from "zod";
 /** What is wrong in a virtual room: a file that tests and drills write into the box's run directory. */
 export const VirtualFaults = z.strictObject({
   picture: z.enum(["good", "black", "dark", "frozen", "unplugged"]).default("good"),
-  sound: z.enum(["good", "silent", "clipping", "hum"]).default("good"),
+  sound: z.enum(["good", "silent", "clipping", "hum", "unplugged"]).default("good"),
   /** The devices give nothing any more, and are still there. */
   stopped: z.boolean().default(false),
 });
@@ -43,6 +43,7 @@ export function spoil(samples: Int16Array, from: number, fault: VirtualFaults["s
         ),
       );
     case "good":
+    case "unplugged":
   }
   return Int16Array.from(samples);
 }

@@ -10,7 +10,8 @@ import { createScene, createSpeech, wavSamples } from "./virtual-scene.ts";
 export const VirtualRoomOptions = z.strictObject({
   /** Null while the camera is unplugged: the room is heard and not seen. */
   videoFifo: z.string().nullable(),
-  audioFifo: z.string(),
+  /** Null while the microphone is. */
+  audioFifo: z.string().nullable(),
   statusFile: z.string(),
   faultsFile: z.string(),
   width: z.number().int(),
@@ -169,6 +170,7 @@ export async function runVirtualRoom(options: VirtualRoomOptions, clock: Clock, 
   };
 
   const speak = async () => {
+    if (options.audioFifo === null) return;
     await using audio = await openFifo(options.audioFifo, clock, gone.signal);
     for (let sent = 0; sent < (end.samples ?? Infinity) && !gone.signal.aborted;) {
       await standstill();

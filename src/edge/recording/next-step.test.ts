@@ -47,6 +47,7 @@ describe("next step", () => {
     ).toMatchObject({
       kind: "end",
       failed: false,
+      deviceBack: true,
     });
   });
 });

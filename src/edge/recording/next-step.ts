@@ -24,6 +24,8 @@ export type Step =
       trouble: RunTrouble | undefined;
       /** The encoder let us down: start again, but not without end at full speed. */
       failed: boolean;
+      /** A missing device is there again: the take ends for its sake. */
+      deviceBack?: true;
     };
 
 /** What to do next with the encoder; every end is followed by a start. */
@@ -38,6 +40,7 @@ export function nextStep({ wish, why, run }: Situation): Step {
   }
   if (run.wish !== wish) return { kind: "end", reason: why, trouble: undefined, failed: false };
   // A missing device has come back: a new take with it.
-  if (run.betterSource) return { kind: "end", reason: "encoderDied", trouble: undefined, failed: false };
+  if (run.betterSource)
+    return { kind: "end", reason: "encoderDied", trouble: undefined, failed: false, deviceBack: true };
   return { kind: "goOn" };
 }

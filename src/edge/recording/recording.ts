@@ -364,6 +364,8 @@ class BoxRecorder implements Recorder {
       return this.closeFormer();
     }
     if (step.kind === "end") {
+      if (step.deviceBack && active?.take)
+        active.take.known = { cause: "deviceLost", detail: "plugged in again: the take ended for its sake" };
       await this.end(step.reason, step.trouble);
       if (step.failed) {
         this.failures++;
