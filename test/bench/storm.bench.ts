@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { verifyBag } from "../../src/evidence/evidence.ts";
 import { systemClock } from "../../src/platform/platform.ts";
 import type { SessionId } from "../../src/protocol/protocol.ts";
-import { accountFor, type Account } from "../support/account.ts";
+import { accountFor, shiftsOf, type Account } from "../support/account.ts";
 import { copiesOf } from "../support/copies.ts";
 import { boxRecords } from "../support/count.ts";
 import { makeImpairedNamespace } from "../support/namespace.ts";
@@ -209,7 +209,12 @@ async function examine(
       if (state === "differs") violate("a recorded segment is not archived with its hash", evidence);
     }
   }
-  const account = accountFor(await boxRecords(own, session), span, (take, seq) => !damaged.has(`${take}/${seq}`));
+  const records = await boxRecords(own, session);
+  const shown = (await stand.desk.recording(session)).rooms.find(({ point }) => point.id === room.point);
+  const account = accountFor(records, span, {
+    isUsable: (take, seq) => !damaged.has(`${take}/${seq}`),
+    shiftMs: shiftsOf(records, shown?.segments ?? []),
+  });
   for (const { kind, fromMs, toMs, evidence } of account.unexplained)
     violate(`${kind} for ${round((toMs - fromMs) / 1_000, 3)} s`, `${new Date(fromMs).toISOString()}: ${evidence}`);
   return { account: { ...account, damaged: damaged.size }, violations };

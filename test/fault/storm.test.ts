@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifyBag } from "../../src/evidence/evidence.ts";
 import type { EvidenceRecord, GapCause, SessionId } from "../../src/protocol/protocol.ts";
-import { accountFor } from "../support/account.ts";
+import { accountFor, shiftsOf } from "../support/account.ts";
 import { copiesOf } from "../support/copies.ts";
 import { boxRecords } from "../support/count.ts";
 import { makeImpairedNamespace } from "../support/namespace.ts";
@@ -120,7 +120,12 @@ describe("a session through single blows", () => {
     const damaged = new Set(copies.flatMap(({ state, key }) => (state === "damaged" ? [key] : [])));
     expect(damaged.size).toBe(1);
     const span = { startedAt: startedAt!, endedAt: endedAt! };
-    const account = accountFor(await records(), span, (take, seq) => !damaged.has(`${take}/${seq}`));
+    const signed = await records();
+    const [shown] = (await stand.desk.recording(session)).rooms;
+    const account = accountFor(signed, span, {
+      isUsable: (take, seq) => !damaged.has(`${take}/${seq}`),
+      shiftMs: shiftsOf(signed, shown!.segments),
+    });
     expect(account.unexplained).toEqual([]);
     expect(Math.abs(account.differenceMs)).toBeLessThan(100);
     expect((await verifyBag(join(places.archive, session))).differences.map(({ code }) => code)).not.toContain(

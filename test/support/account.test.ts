@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { EvidenceRecord } from "../../src/protocol/protocol.ts";
-import { accountFor } from "./account.ts";
+import type { SegmentView } from "../../src/hub/http/views.ts";
+import { accountFor, shiftsOf } from "./account.ts";
 
 const START_MS = Date.parse("2026-11-02T08:00:00.000Z");
 const utc = (seconds: number) => new Date(START_MS + seconds * 1_000).toISOString();
@@ -40,7 +41,18 @@ describe("a room's account of its session (never-again 10)", () => {
   });
 
   test("does not count a segment that no copy has whole", () => {
-    const account = accountFor([segment(0, 30), segment(30, 30, 1)], session, (_, seq) => seq !== 1);
+    const account = accountFor([segment(0, 30), segment(30, 30, 1)], session, {
+      isUsable: (_, seq) => seq !== 1,
+    });
     expect(account.differenceMs).toBe(-30_000);
+  });
+
+  test("counts a take where the archive places it, if the box's clock was wrong (never-again 11)", () => {
+    const wrong = [gap(3_600, 3_602), segment(3_602, 58)];
+    expect(accountFor(wrong, session).unexplained).toHaveLength(1);
+    const shown = [{ take: "take-a", seq: 0, startedAt: utc(2) }] as unknown as SegmentView[];
+    expect(accountFor(wrong, session, { shiftMs: shiftsOf(wrong, shown) })).toMatchObject({
+      ...{ differenceMs: 0, unexplained: [] },
+    });
   });
 });

@@ -1,3 +1,4 @@
+import type { SegmentView } from "../../src/hub/http/views.ts";
 import type { EvidenceRecord, TakeId } from "../../src/protocol/protocol.ts";
 
 /** Two statements about one moment of a room's session, or none. */
@@ -21,6 +22,17 @@ export interface Account {
   unexplained: Unexplained[];
 }
 
+/** What {@link accountFor} wants to know of places, by the archive's own view of a room. */
+export function shiftsOf(records: readonly EvidenceRecord[], shown: readonly SegmentView[]): (take: TakeId) => number {
+  const shifts = new Map<TakeId, number>();
+  for (const record of records) {
+    if (record.kind !== "segment") continue;
+    const placed = shown.find(({ take, seq }) => take === record.take && seq === record.seq);
+    if (placed) shifts.set(record.take, Date.parse(placed.startedAt) - Date.parse(record.startedAt.utc));
+  }
+  return (take) => shifts.get(take) ?? 0;
+}
+
 interface Span {
   fromMs: number;
   toMs: number;
@@ -33,12 +45,16 @@ const NOISE_MS = 20;
 /**
  * Lays every segment and every gap of a room side by side over the session. Segments that a signed gap calls damaged
  * do not count as recorded. What lies outside of the session counts for nothing.
- * @param isUsable false for a segment of which no copy has its hash
+ * @param options.isUsable false for a segment of which no copy has its hash
+ * @param options.shiftMs by how much the archive places a take elsewhere than its records say: the box's clock was wrong
  */
 export function accountFor(
   records: readonly EvidenceRecord[],
   session: { startedAt: string; endedAt: string },
-  isUsable: (take: TakeId, seq: number) => boolean = () => true,
+  {
+    isUsable = () => true,
+    shiftMs = () => 0,
+  }: { isUsable?: (take: TakeId, seq: number) => boolean; shiftMs?: (take: TakeId) => number } = {},
 ): Account {
   const [startMs, endMs] = [Date.parse(session.startedAt), Date.parse(session.endedAt)];
   const spans: Span[] = [];
@@ -55,11 +71,17 @@ export function accountFor(
   for (const record of records) {
     if (record.kind === "segment") {
       if (!isUsable(record.take, record.seq)) continue;
-      const fromMs = Date.parse(record.startedAt.utc);
+      const fromMs = Date.parse(record.startedAt.utc) + shiftMs(record.take);
       const toMs = fromMs + record.streamEndMs - record.streamStartMs;
       account.recordedMs += add(fromMs, toMs, `segment ${record.take}/${record.seq}`);
     } else if (record.kind === "gap") {
-      const ms = add(Date.parse(record.from), Date.parse(record.to), `gap ${record.cause} in ${record.take}`);
+      // A damaged segment may belong to another take than the one that states it.
+      const shift = shiftMs(record.segment?.take ?? record.take);
+      const ms = add(
+        Date.parse(record.from) + shift,
+        Date.parse(record.to) + shift,
+        `gap ${record.cause} in ${record.take}`,
+      );
       account.gapMs += ms;
       account.causes[record.cause] = (account.causes[record.cause] ?? 0) + ms;
     }

@@ -49,6 +49,8 @@ describe("gaps", () => {
 });
 
 const BOOT = "boot-1";
+/** A minute after the end of the take. */
+const now: Moment = { utcMs: 70_000, monotonicMs: 65_000, bootId: BOOT };
 const former = (reason: EndOfTake["reason"], utcMs = 10_000): EndOfTake => ({
   end: { utcMs, monotonicMs: 5_000, bootId: BOOT },
   reason,
@@ -57,7 +59,7 @@ const former = (reason: EndOfTake["reason"], utcMs = 10_000): EndOfTake => ({
 
 describe("the gap from a session's last take to its end (never-again 10)", () => {
   it("a session that ended in a pause was paused to its end", () => {
-    expect(gapToEnd(former("paused"), 25_000, BOOT)).toMatchObject({
+    expect(gapToEnd(former("paused"), 25_000, now)).toMatchObject({
       cause: "paused",
       fromUtcMs: 10_000,
       toUtcMs: 25_000,
@@ -66,17 +68,21 @@ describe("the gap from a session's last take to its end (never-again 10)", () =>
   });
 
   it("a box that was killed, and one that was started again, say so", () => {
-    expect(gapToEnd(former("recovered"), 25_000, BOOT)?.cause).toBe("agentDied");
-    expect(gapToEnd(former("recovered"), 25_000, "boot-2")?.cause).toBe("powerLost");
+    expect(gapToEnd(former("recovered"), 25_000, now)?.cause).toBe("agentDied");
+    expect(gapToEnd(former("recovered"), 25_000, { ...now, bootId: "boot-2" })?.cause).toBe("powerLost");
+  });
+
+  it("the end of a take that began by a wrong clock is told from now", () => {
+    expect(gapToEnd(former("paused", 3_610_000), 25_000, now)).toMatchObject({ fromUtcMs: 10_000, durationMs: 15_000 });
   });
 
   it("what the recorder knew of the end goes before the reason", () => {
     const known = { cause: "deviceLost", detail: "unplugged: camera" } as const;
-    expect(gapToEnd({ ...former("encoderDied"), known }, 25_000, BOOT)).toMatchObject(known);
+    expect(gapToEnd({ ...former("encoderDied"), known }, 25_000, now)).toMatchObject(known);
   });
 
   it("a recording that reached the end, or was ended by it, misses nothing", () => {
-    expect(gapToEnd(former("encoderDied"), 9_000, BOOT)).toBeUndefined();
-    expect(gapToEnd(former("sessionEnded"), 25_000, BOOT)).toBeUndefined();
+    expect(gapToEnd(former("encoderDied"), 9_000, now)).toBeUndefined();
+    expect(gapToEnd(former("sessionEnded"), 25_000, now)).toBeUndefined();
   });
 });

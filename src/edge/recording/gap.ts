@@ -41,13 +41,15 @@ const AGREEMENT_MS = 100;
  * What is missing between the end of a session's last take and the end of the session: it ended in a pause, or while
  * the box was down. Undefined where the recording reached the end; one that was ended for no other reason did, whatever
  * the clocks say.
- * @param bootId of now
+ * @param now the hub's time is known better now than it may have been then
  */
-export function gapToEnd(former: EndOfTake, sessionEndedUtcMs: number, bootId: string): Gap | undefined {
-  const durationMs = sessionEndedUtcMs - former.end.utcMs;
+export function gapToEnd(former: EndOfTake, sessionEndedUtcMs: number, now: Moment): Gap | undefined {
+  const sameBoot = former.end.bootId === now.bootId;
+  const fromUtcMs = sameBoot ? now.utcMs - elapsedMs(former.end, now) : former.end.utcMs;
+  const durationMs = sessionEndedUtcMs - fromUtcMs;
   if (former.reason === "sessionEnded" || durationMs <= AGREEMENT_MS) return undefined;
-  const { cause, detail } = former.known ?? causeAfter(former.reason, former.end.bootId === bootId);
-  return { cause, fromUtcMs: former.end.utcMs, toUtcMs: sessionEndedUtcMs, durationMs, detail };
+  const { cause, detail } = former.known ?? causeAfter(former.reason, sameBoot);
+  return { cause, fromUtcMs, toUtcMs: sessionEndedUtcMs, durationMs, detail };
 }
 
 function causeAfter(reason: TakeEndRecord["reason"], sameBoot: boolean): { cause: GapCause; detail: string } {

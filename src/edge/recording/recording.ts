@@ -548,7 +548,7 @@ class BoxRecorder implements Recorder {
       if (last?.intent.box !== box || stored.endStated(id, endedUtcMs)) continue;
       const former = last.end();
       if (!former) return;
-      const gap = gapToEnd(former, endedUtcMs, options.clock.bootId);
+      const gap = gapToEnd(former, endedUtcMs, momentOf(readClocks(options)));
       if (!gap) continue;
       await this.stateAlone(last, gap);
       options.log.warn("recording.endMissing", { session: id, cause: gap.cause, gapMs: gap.durationMs });
