@@ -223,7 +223,7 @@ async function examine(
 /** The archive by its own stand-alone check; viewing copies are still being added for a while. */
 async function examineBag(stand: Stand, session: SessionId): Promise<Violation[]> {
   const check = () => verifyBag(join(stand.hub.dataDirectory, "archive", session));
-  await until("the bag is whole", async () => (await check()).whole, { withinMs: 30_000, everyMs: 1_000 }).catch(
+  await until("the bag is whole", async () => (await check()).whole, { withinMs: 60_000, everyMs: 1_000 }).catch(
     () => {},
   );
   const { whole, differences } = await check();

@@ -39,8 +39,8 @@ interface Span {
   what: string;
 }
 
-/** A rounding of clocks that nobody could explain to a court. */
-const NOISE_MS = 20;
+/** Two measurements of the hub's time agree no better; the difference of a whole session must stay below this too. */
+const NOISE_MS = 100;
 
 /**
  * Lays every segment and every gap of a room side by side over the session. Segments that a signed gap calls damaged

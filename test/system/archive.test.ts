@@ -11,6 +11,7 @@ import {
   symlink,
   writeFile,
 } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -150,6 +151,31 @@ describe("a session becomes evidence", () => {
     await stand.archive.records.have(box.id, []);
     expect(await stand.archive.records.receipts(box.id, [second.take]), "not at the province yet").toEqual([]);
     expect(await filesBelow(stand.directories.inbox)).toEqual([]);
+  });
+
+  test("a room whose viewing copy cannot be made takes nothing from the others, and the bag is whole", async () => {
+    await using stand = await openEvidenceStand({ boxes: 2 });
+    stand.start();
+    const noise = join(directory, "noise.ts");
+    await writeFile(noise, randomBytes(20_000));
+    const unplayable = { path: noise, frames: 25, ...(await sha256File(noise)) };
+    for (const [index, item] of [unplayable, material[0]!].entries()) {
+      const box = stand.boxes[index]!;
+      const take = new Take(box, stand.session);
+      take.segment(item);
+      take.end();
+      await stand.archive.records.accept(box.id, take.message());
+      await box.uploadAll(take);
+      stand.archive.inboxChanged(box.id);
+    }
+    await verified(stand, 2);
+    await stand.endSession();
+    const playable = join(bagOf(stand), "viewing", `${stand.boxes[1]!.point}.mp4`);
+    await until("the bag names the one that could be made", async () => {
+      const manifest = await readFile(join(bagOf(stand), "tagmanifest-sha256.txt"), "utf8");
+      return manifest.includes(playable.split("/").at(-1)!) && (await verifyBag(bagOf(stand))).whole;
+    });
+    expect(await countFrames(playable)).toBe(25);
   });
 
   test("a take that comes after the bag was finished is added, and nothing that was there changes", async () => {

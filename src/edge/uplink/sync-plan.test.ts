@@ -20,7 +20,7 @@ describe("sync planner", () => {
   test("keeps a batch small in files and bytes, and never empty", () => {
     const planner = new SyncPlanner();
     expect(seqs(planner.plan(segments(200), 0))).toHaveLength(50);
-    expect(seqs(planner.plan(segments(200, 20e6), 0))).toEqual([0, 1, 2]);
+    expect(seqs(planner.plan(segments(200, 40e6), 0))).toEqual([0, 1, 2]);
     expect(seqs(planner.plan([segment(0, 500e6), segment(1)], 0))).toEqual([0]);
   });
 

@@ -63,17 +63,19 @@ export function createViewing(options: {
     return rooms;
   };
 
+  /** @returns whether there is a new one */
   const makeRoom = async (
     session: SessionId,
     point: PointId,
     takes: readonly string[][],
     signal: AbortSignal,
-  ): Promise<void> => {
+  ): Promise<boolean> => {
     const bag = join(directories.archive, session);
     const sources = takes.flat();
     const notePath = join(bag, BAG.viewingSources(point));
     const note = await readIfExists(notePath);
-    if (note && (JSON.parse(note.toString("utf8")) as ViewingNote).sources.join("\n") === sources.join("\n")) return;
+    if (note && (JSON.parse(note.toString("utf8")) as ViewingNote).sources.join("\n") === sources.join("\n"))
+      return false;
     const list = join(directories.viewing, `${session}.${point}.ffconcat`);
     const made = join(directories.viewing, `${session}.${point}.mp4`);
     await writeDurable(list, concatList(takes));
@@ -98,6 +100,15 @@ export function createViewing(options: {
       directories.viewing,
     );
     await removeDurable(list);
+    return true;
+  };
+
+  const noteAddition = async (session: SessionId): Promise<void> => {
+    await db
+      .updateTable("bag")
+      .set((eb) => ({ additions: eb("additions", "+", 1) }))
+      .where("sessionId", "=", session)
+      .execute();
   };
 
   return {
@@ -117,8 +128,17 @@ export function createViewing(options: {
         .select("manifestSha256")
         .where("sessionId", "=", session)
         .executeTakeFirstOrThrow();
-      for (const [point, takes] of await sourcesOf(session))
-        await makeRoom(session, point, [...takes.values()], signal);
+      const failures: unknown[] = [];
+      for (const [point, takes] of await sourcesOf(session)) {
+        try {
+          // Until the tag manifest names it, the bag does not count as whole.
+          if (await makeRoom(session, point, [...takes.values()], signal)) await noteAddition(session);
+        } catch (error) {
+          signal.throwIfAborted();
+          failures.push(error);
+        }
+      }
+      if (failures.length > 0) throw new AggregateError(failures, `no viewing copy of ${failures.length} rooms`);
       await db
         .updateTable("bag")
         .set((eb) => ({ viewing: 1, additions: eb("additions", "+", 1) }))
