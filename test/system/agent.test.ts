@@ -129,7 +129,7 @@ describe("agent", () => {
     expect((await hub.fleet.rooms())[0]?.health?.encoder.state).toBeDefined();
   });
 
-  test("killed in mid-session and started without its hub, it goes on recording the same session", async () => {
+  test("never-again 5: killed in mid-session and started without its hub, it goes on recording the same session", async () => {
     await pairAgent();
     const session = newSessionId();
     await hub.newSession(session, (await room()).point!.id);
