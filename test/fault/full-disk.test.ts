@@ -50,6 +50,8 @@ describe("a box whose disk is full", () => {
   };
   const readiness = (state: RoomState, id: SessionId) =>
     state.health?.space?.sessions.find((one) => one.session === id);
+  const events = async (event: string) =>
+    (await readFile(join(home, "box.log"), "utf8")).split("\n").filter((line) => line.includes(`"${event}"`));
   const records = () => boxRecords(join(disk.directory, "recordings"), session);
   const free = async () => {
     const { bavail, bsize } = await statfs(disk.directory);
@@ -120,15 +122,14 @@ describe("a box whose disk is full", () => {
     assign(assigned(session, { plannedMinutes: 5, state: "live", startedAt: new Date().toISOString() }));
     await roomIs("the room records", (state) => state.recording !== null);
     const startedMs = systemClock.monotonicMs();
-    let again = 0;
-    await until(
-      "three segments are closed, while somebody goes on filling",
-      async () => {
-        await disk.fill(`filler-${++again}`);
-        return (await records()).filter(({ kind }) => kind === "segment").length >= 3;
-      },
-      { withinMs: 60_000, everyMs: 2_000 },
-    );
+    const closed = async () => (await records()).filter(({ kind }) => kind === "segment").length;
+    for (const segments of [1, 2, 3]) {
+      // Whatever has become free since is taken again, in the midst of each segment.
+      const begunMs = systemClock.monotonicMs();
+      await until("it is in its midst", () => systemClock.monotonicMs() - begunMs >= 3_000, { withinMs: 5_000 });
+      await disk.fill(`filler-${segments}`);
+      await until(`${segments} segments are closed`, async () => (await closed()) >= segments, { withinMs: 30_000 });
+    }
     expect(systemClock.monotonicMs() - startedMs).toBeGreaterThan(25_000);
     expect((await room()).recording).not.toBeNull();
     const so = await records();
@@ -151,5 +152,30 @@ describe("a box whose disk is full", () => {
         expect(blocks * 512 - size, file).toBeLessThan(128 * 1024);
       }
     expect(await readFile(join(home, "box.log"), "utf8")).not.toContain("space.failed");
+  });
+
+  test("never-again 7: with nothing reserved and nothing free it alarms, and records by itself once there is room", async () => {
+    await disk.fill("filler-last");
+    const urgent = newSessionId();
+    await hub.newSession(urgent, (await room()).point!.id);
+    const live = assigned(urgent, { name: "Đột xuất", state: "live", startedAt: new Date().toISOString() });
+    assign(live);
+    const alarmed = await roomIs(
+      "it is alarmed",
+      (state) => state.recording === null && state.lamps.troubles.includes("diskFull"),
+    );
+    expect(alarmed.lamps.picture).toBe("bad");
+    const folders = async () => (await readdir(join(disk.directory, "recordings", urgent)).catch(() => [])).length;
+    await until("it has tried again and again", async () => (await events("recording.failed")).length >= 3, {
+      withinMs: 30_000,
+    });
+    expect(await folders()).toBeLessThanOrEqual(1);
+    for (const name of await readdir(disk.directory))
+      if (name.startsWith("filler")) await rm(join(disk.directory, name));
+    await roomIs("the room records", (state) => state.recording?.session === urgent);
+    assign({ ...live, state: "ended", endedAt: new Date().toISOString() });
+    const said = () => boxRecords(join(disk.directory, "recordings"), urgent);
+    await until("the take is closed", async () => (await said()).at(-1)?.kind === "takeEnd", { withinMs: 20_000 });
+    expect((await said()).find(({ kind }) => kind === "gap")).toMatchObject({ cause: "starting" });
   });
 });

@@ -35,8 +35,17 @@ export async function makeSmallDisk(sizeBytes: number): Promise<SmallDisk> {
     insert,
     pull,
     async fill(name = "filler") {
-      const { stderr } = await runProcess(["dd", "if=/dev/zero", `of=${join(directory, name)}`, "bs=64k"]);
-      return Number(/(\d+) bytes/.exec(stderr)?.[1]);
+      let bytes = 0;
+      for (const unit of ["64k", "4k"]) {
+        const { stderr } = await runProcess([
+          "dd",
+          "if=/dev/zero",
+          `of=${join(directory, `${name}-${unit}`)}`,
+          `bs=${unit}`,
+        ]);
+        bytes += Number(/(\d+) bytes/.exec(stderr)?.[1]);
+      }
+      return bytes;
     },
     async failToReadOnly() {
       const { stdout } = await runChecked(["findmnt", "--noheadings", "--output", "SOURCE", directory]);

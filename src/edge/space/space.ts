@@ -1,6 +1,14 @@
 import { join } from "node:path";
 import type { KeyObject } from "node:crypto";
-import { causeOf, fileSize, hashRegularFile, runForever, type Clock, type Log } from "../../platform/platform.ts";
+import {
+  causeOf,
+  fileSize,
+  hashRegularFile,
+  runForever,
+  trimFile,
+  type Clock,
+  type Log,
+} from "../../platform/platform.ts";
 import {
   segmentPath,
   type BoxId,
@@ -194,6 +202,7 @@ class BoxSpaceKeeper implements Space {
     let lookedMs = -Infinity;
     while (!signal.aborted) {
       const open = recorded.openSegment();
+      if (this.allocated && open?.path !== this.allocated) await this.letGo();
       const nowMs = clock.monotonicMs();
       const isNew = open !== null && open.path !== this.allocated;
       if (this.due || isNew || nowMs - lookedMs >= (open ? LOOK_MS : IDLE_LOOK_MS)) {
@@ -210,6 +219,14 @@ class BoxSpaceKeeper implements Space {
       const wake = AbortSignal.any([signal, this.bell.signal]);
       await clock.sleep(open ? OPEN_LOOK_MS : LOOK_MS, wake).catch(() => {});
     }
+  }
+
+  /** The recorder trims a segment when it closes it; blocks that were taken a moment later are given back here. */
+  private async letGo(): Promise<void> {
+    const path = this.allocated;
+    this.allocated = "";
+    const sizeBytes = await fileSize(path);
+    if (sizeBytes !== undefined) await trimFile(path, sizeBytes).catch(() => {});
   }
 
   /** The second medium holds the same room, as far as it has it; its lack refuses no session. */
