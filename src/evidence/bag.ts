@@ -7,6 +7,10 @@ import {
   archiveTakePath,
   BAG,
   GENESIS,
+  HubCopyStatement,
+  hubCopyFolder,
+  LOST_FILE,
+  LostStatement,
   Receipt,
   SignedRecord,
   type BoxId,
@@ -28,6 +32,8 @@ export interface BagReport {
   segments: number;
   gaps: number;
   frames: number;
+  /** Pieces of the live stream that the hub put where a lost box's recording is missing; not among the segments. */
+  hubCopies: number;
   /** SHA-256 of the certificate on which everything rests, AA:BB:…; compare it with the published one. */
   caFingerprint: string | null;
   /** SHA-256 of the hub's public key (DER), hex: the key of receipts and manifests; compare it too. */
@@ -74,6 +80,7 @@ export async function verifyBag(bag: string, options: { caSha256?: string } = {}
     segments: 0,
     gaps: 0,
     frames: 0,
+    hubCopies: 0,
     caFingerprint: null,
     hubKeySha256: null,
   };
@@ -131,6 +138,8 @@ export async function verifyBag(bag: string, options: { caSha256?: string } = {}
   }
 
   const keys = await boxKeys(bag, ca, found);
+  const lost = await lostRooms(bag, hubKey, payload.lines, found);
+  report.hubCopies = lost.pieces;
   const firstPrevs: { path: string; prev: string }[] = [];
   const tips = new Set<string>([GENESIS]);
   const chains = [...payload.lines.keys()].filter((path) => basename(path) === BAG.chain);
@@ -138,7 +147,12 @@ export async function verifyBag(bag: string, options: { caSha256?: string } = {}
   const damaged = new Set<string>();
   for (const path of chains) {
     report.takes++;
-    const take = await checkTake(bag, path, keys, hubKey, found);
+    const take = await checkTake(
+      bag,
+      path,
+      { keys, hubKey, hashes: payload.lines, isLost: lost.points.has(path.split("/")[1]!) },
+      found,
+    );
     for (const record of take.records) {
       if (record.kind === "segment") {
         report.segments++;
@@ -158,7 +172,8 @@ export async function verifyBag(bag: string, options: { caSha256?: string } = {}
     else await checkSegment(record, folder, read, hubKey, payload.lines, found);
   }
   for (const folder of takeFolders(payload.lines.keys()))
-    if (!chains.includes(`${folder}/${BAG.chain}`)) found("missing", `${folder}/${BAG.chain}`);
+    if (!lost.folders.has(folder) && !chains.includes(`${folder}/${BAG.chain}`))
+      found("missing", `${folder}/${BAG.chain}`);
   for (const { path, prev } of firstPrevs) if (!tips.has(prev)) found("takeMissing", path, prev);
 
   report.whole = report.differences.every(isNote);
@@ -197,11 +212,47 @@ async function boxKeys(bag: string, ca: X509Certificate, found: Found): Promise<
   return keys;
 }
 
+interface Grounds {
+  keys: ReadonlyMap<string, KeyObject>;
+  hubKey: KeyObject;
+  /** Payload manifest. */
+  hashes: ReadonlyMap<string, string>;
+  /** The hub has signed that this room's box was lost. */
+  isLost: boolean;
+}
+
+/** Rooms of which the hub says that the box was lost, and what it put there instead: statements against files. */
+async function lostRooms(bag: string, hubKey: KeyObject, hashes: ReadonlyMap<string, string>, found: Found) {
+  const lost = { points: new Set<string>(), folders: new Set<string>(), pieces: 0 };
+  const statementIn = async (path: string): Promise<unknown> => {
+    const text = (await readIfExists(join(bag, path)))?.toString("utf8") ?? "";
+    const signature = (await readIfExists(join(bag, `${path}.sig`)))?.toString("base64") ?? "";
+    return signatureHolds({ record: text, signature }, hubKey) ? JSON.parse(text) : undefined;
+  };
+  const session = await sessionOf(bag);
+  for (const path of [...hashes.keys()].filter((each) => basename(each) === LOST_FILE)) {
+    const point = path.split("/")[1] as PointId;
+    const folder = hubCopyFolder(point);
+    const statement = LostStatement.safeParse(await statementIn(path)).data;
+    if (statement?.session !== session || statement?.point !== point || path !== `${folder}/${LOST_FILE}`) {
+      found("hubCopy", path);
+      continue;
+    }
+    lost.points.add(point);
+    lost.folders.add(folder);
+    for (const media of [...hashes.keys()].filter((each) => each.startsWith(`${folder}/`) && each.endsWith(".ts"))) {
+      const piece = HubCopyStatement.safeParse(await statementIn(media.replace(/ts$/, "json"))).data;
+      if (piece?.session === session && piece?.point === point && piece.sha256 === hashes.get(media)) lost.pieces++;
+      else found("hubCopy", media);
+    }
+  }
+  return lost;
+}
+
 async function checkTake(
   bag: string,
   path: string,
-  keys: ReadonlyMap<string, KeyObject>,
-  hubKey: KeyObject,
+  { keys, hubKey, hashes, isLost }: Grounds,
   found: Found,
 ): Promise<{ records: EvidenceRecord[]; tip: string | undefined }> {
   const folder = path.slice(0, -BAG.chain.length - 1);
@@ -234,10 +285,14 @@ async function checkTake(
     }
     tip = verdict.tip;
     const { record } = verdict;
-    records.push(record);
     if (!signatureHolds({ record: line.record, signature: line.countersignature }, hubKey))
       found("countersignature", where);
     if (folder !== archiveTakePath(record.point, record.take) || record.point !== point) found("wrongPlace", where);
+    if (isLost && record.kind === "segment" && !hashes.has(`${folder}/${archiveSegmentFiles(record.seq).media}`)) {
+      found("boxLost", where);
+      continue;
+    }
+    records.push(record);
     const files =
       record.kind === "segment"
         ? [archiveSegmentFiles(record.seq).record, archiveSegmentFiles(record.seq).recordSignature]
@@ -246,7 +301,7 @@ async function checkTake(
     for (const [position, name] of files.entries())
       if (!same(await read(name), contents[position]!)) found("recordFile", `${folder}/${name}`);
   }
-  if (!tip.ended) found("chainNotEnded", path);
+  if (!tip.ended) found(isLost ? "boxLost" : "chainNotEnded", path);
   const sessions = new Set(records.map(({ session }) => session));
   if (sessions.size > 1 || (records[0] && (await sessionOf(bag)) !== records[0].session)) found("wrongPlace", path);
   return { records, tip: tip.prev };

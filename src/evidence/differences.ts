@@ -22,7 +22,9 @@ export type DifferenceCode =
   | "receipt"
   | "receiptSignature"
   | "segmentDamaged"
-  | "takeMissing";
+  | "takeMissing"
+  | "boxLost"
+  | "hubCopy";
 
 const WORDS: Record<DifferenceCode, string> = {
   noBag: "không phải là hồ sơ BagIt đọc được",
@@ -46,10 +48,16 @@ const WORDS: Record<DifferenceCode, string> = {
   receiptSignature: "chữ ký của trung tâm trên giấy biên nhận không đúng",
   segmentDamaged: "đoạn ghi đã hỏng tại phòng; thiết bị đã ký bản ghi khoảng trống nói rõ điều này",
   takeMissing: "lượt ghi liền trước của cùng thiết bị không có trong hồ sơ này (có thể thuộc buổi tiếp khác)",
+  boxLost: "thiết bị đã mất trước khi gửi hết: phần này không có bản ghi của thiết bị",
+  hubCopy: "bản thu tại trung tâm hoặc chữ ký của trung tâm trên lời khai kèm theo không đúng",
 };
 
-/** Not a fault of the bag: the box's take before may belong to another session, and what is lost is stated. */
-export const isNote = ({ code }: Difference): boolean => code === "takeMissing" || code === "segmentDamaged";
+/**
+ * Not a fault of the bag: the box's take before may belong to another session, and what is lost is stated, by the box
+ * itself or, where the box is lost too, by the hub.
+ */
+export const isNote = ({ code }: Difference): boolean =>
+  code === "takeMissing" || code === "segmentDamaged" || code === "boxLost";
 
 /** One line for a person. */
 export function inWords({ code, path, detail }: Difference): string {
@@ -65,6 +73,8 @@ export const WORDS_OF_RESULT = {
   fault: "SAI",
   caFingerprint: "Dấu SHA-256 của chứng thư gốc (đối chiếu với dấu đã công bố)",
   hubKeySha256: "Dấu SHA-256 của khóa công khai của trung tâm (đối chiếu với dấu đã công bố)",
+  hubCopies: (pieces: number) =>
+    `${pieces} đoạn là bản thu tại trung tâm, thay cho phần mà thiết bị đã mất không gửi về được`,
   counted: (takes: number, segments: number, gaps: number, frames: number) =>
     `${takes} lượt ghi, ${segments} đoạn, ${frames} khung hình, ${gaps} khoảng trống có ghi nguyên nhân`,
 } as const;

@@ -25,6 +25,7 @@ import { createFleet, openAuthority } from "./fleet/fleet.ts";
 import { createGateway, type Gateway } from "./gateway/gateway.ts";
 import { greeting, resetNotice } from "./greeting.ts";
 import { createDesk } from "./http/http.ts";
+import { createHubCopy } from "./hub-copy/hub-copy.ts";
 import { createIngest } from "./ingest/ingest.ts";
 import { createLive } from "./live/live.ts";
 import { createProvince } from "./province/province.ts";
@@ -98,7 +99,12 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
     db,
     log,
     clock,
-    directories: { inbox: folder("inbox"), archive: folder("archive"), quarantine: folder("quarantine") },
+    directories: {
+      inbox: folder("inbox"),
+      archive: folder("archive"),
+      quarantine: folder("quarantine"),
+      filled: join(folder("hub-copy"), "filled"),
+    },
     signer: authority.signer,
     trust: { caPem: authority.caPem, receiptKeyPem: authority.receiptKeyPem },
     boxKey: (box) => fleet.boxKey(box),
@@ -110,8 +116,17 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
     ...{ db, clock, log, authority, assignments: reception, records: archive.records, alarms },
   });
   const live = createLive({ clock, log });
-  const ingest = createIngest({ clock, log, sink: live.sink });
-  const desk = createDesk({ db, clock, log, accounts, reception, live, fleet, archive, ui: config.ui });
+  const hubCopy = createHubCopy({
+    db,
+    clock,
+    log,
+    directory: folder("hub-copy"),
+    signer: authority.signer,
+    held: (session, point) => archive.verifiedSpans(session, point),
+    onChange: (session) => desk.recordingChanged(session),
+  });
+  const ingest = createIngest({ clock, log, sink: hubCopy.keeping(live.sink) });
+  const desk = createDesk({ db, clock, log, accounts, reception, live, fleet, archive, hubCopy, ui: config.ui });
   const province =
     config.province === null
       ? undefined
@@ -132,6 +147,7 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
     for (const point of await reception.noteRooms((point) => there.has(point))) missing.add(point);
   };
   reception.onChange((session) => {
+    hubCopy.changed();
     fleet.broadcastAssignments();
     desk.sessionChanged(session);
     desk.recordingChanged(session);
@@ -155,7 +171,7 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
   });
 
   // What can fail slowly runs from here on; each of these retries by itself and ends with the signal.
-  background.push(archive.run(signal));
+  background.push(archive.run(signal), hubCopy.run(signal));
   if (province) background.push(province.run(signal));
   clock
     .sleep(COME_BACK_MS, signal)

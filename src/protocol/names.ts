@@ -56,6 +56,18 @@ export function archiveSegmentFiles(seq: number) {
 /** A record that is not a segment's, by its place in the chain. */
 export const archiveRecordFile = (n: number): string => `record-${String(n).padStart(SEQ_DIGITS, "0")}.json`;
 
+/** Folder of a bag for what the hub's own copy of the live stream fills in one lost room: `data/point-…/hub-copy`. */
+export const hubCopyFolder = (point: PointId): string => `data/${point}/hub-copy`;
+
+/** The signed statement that a room's box was lost, in {@link hubCopyFolder}; its signature lies beside it as `.sig`. */
+export const LOST_FILE = "lost.json";
+
+/** Names of one piece in {@link hubCopyFolder}; the signature is DER, over the statement. */
+export function hubCopyFiles(n: number) {
+  const stem = `copy-${String(n).padStart(SEQ_DIGITS, "0")}`;
+  return { media: `${stem}.ts`, statement: `${stem}.json`, signature: `${stem}.json.sig` } as const;
+}
+
 /** Files of a bag that are named once. Paths are relative to the bag, which is the folder named after its session. */
 export const BAG = {
   declaration: "bagit.txt",

@@ -126,3 +126,37 @@ export const Receipt = z.looseObject({
   at: z.iso.datetime({ precision: 3 }),
 });
 export type Receipt = z.infer<typeof Receipt>;
+
+/** The hub's word that a room's box is lost with what it had not yet sent: an administrator has said so. */
+export const LostStatement = z.looseObject({
+  v: z.literal(1),
+  kind: z.literal("boxLost"),
+  session: SessionId,
+  point: PointId,
+  boxes: z.array(BoxId),
+  declaredBy: z.string(),
+  at: z.iso.datetime({ precision: 3 }),
+});
+export type LostStatement = z.infer<typeof LostStatement>;
+
+/**
+ * The hub's word about a piece of the live stream as it received it, put where a lost box's recording is missing. It is
+ * no recording of the box: live quality, the hub's clock, and the hub's signature alone.
+ */
+export const HubCopyStatement = z.looseObject({
+  v: z.literal(1),
+  kind: z.literal("hubCopy"),
+  session: SessionId,
+  point: PointId,
+  box: BoxId,
+  n: z.number().int().nonnegative(),
+  /** Arrival of its first frame at the hub. */
+  startedAt: z.iso.datetime({ precision: 3 }),
+  durationMs: z.number(),
+  sizeBytes: z.number().int().positive(),
+  sha256: Sha256Hex,
+  picture: z.enum(["large", "small", "none"]),
+  sound: z.boolean(),
+  at: z.iso.datetime({ precision: 3 }),
+});
+export type HubCopyStatement = z.infer<typeof HubCopyStatement>;

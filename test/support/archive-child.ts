@@ -18,6 +18,7 @@ const archive = createArchive({
     inbox: join(root, "inbox"),
     archive: join(root, "archive"),
     quarantine: join(root, "quarantine"),
+    filled: join(root, "filled"),
   },
   signer: createSigner(await readFile(join(root, "hub.key"), "utf8")),
   trust: { caPem: await readFile(join(root, "ca.pem"), "utf8"), receiptKeyPem: publicKey.stdout },

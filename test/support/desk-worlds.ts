@@ -196,6 +196,8 @@ function roomRecording(of: SessionView, plan: RoomPlan, role: PointRole, endMs: 
   return {
     point: { id: pointId(plan.name), name: plan.name },
     role,
+    lost: null,
+    hubCopies: [],
     copies: {
       recorded: segments.length,
       recordedBytes: segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),

@@ -174,7 +174,7 @@ export class EvidenceBox {
 export interface EvidenceStand extends AsyncDisposable {
   root: string;
   databaseFile: string;
-  directories: { inbox: string; archive: string; quarantine: string };
+  directories: { inbox: string; archive: string; quarantine: string; filled: string };
   db: HubDatabase;
   log: Log;
   logged: { event: string; level: string; [field: string]: unknown }[];
@@ -195,6 +195,7 @@ export async function openEvidenceStand(options: { boxes?: number } = {}): Promi
     inbox: join(root, "inbox"),
     archive: join(root, "archive"),
     quarantine: join(root, "quarantine"),
+    filled: join(root, "filled"),
   };
   const db = await openDatabase(databaseFile);
   const caPem = (await issue(root, "ca")).certificatePem;

@@ -47,7 +47,12 @@ export async function startUplinkHub(options: { port?: number } = {}): Promise<U
     db,
     log,
     clock,
-    directories: { inbox: folder("inbox"), archive: folder("archive"), quarantine: folder("quarantine") },
+    directories: {
+      inbox: folder("inbox"),
+      archive: folder("archive"),
+      quarantine: folder("quarantine"),
+      filled: folder("filled"),
+    },
     signer: authority.signer,
     trust: { caPem: authority.caPem, receiptKeyPem: authority.receiptKeyPem },
     boxKey: (box) => fleet.boxKey(box),

@@ -40,6 +40,8 @@ export interface ArchiveOptions {
     archive: string;
     /** What did not match its record, kept for people to look at. */
     quarantine: string;
+    /** Finished pieces of the hub's own copy of lost rooms, by session and point; on the same file system too. */
+    filled: string;
   };
   /** Countersigns records, signs receipts and finished bags. */
   signer: Signer;

@@ -40,7 +40,7 @@ export interface ChainLine extends SignedRecord {
 }
 
 const fromBase64 = (text: string): Buffer => Buffer.from(text, "base64");
-const lineOf = ({ path, data }: BagFile): ManifestLine => ({
+export const lineOf = ({ path, data }: BagFile): ManifestLine => ({
   path,
   sha256: sha256Hex(data),
   sizeBytes: Buffer.byteLength(data),

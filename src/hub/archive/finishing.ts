@@ -2,18 +2,30 @@ import { createPublicKey } from "node:crypto";
 import { join } from "node:path";
 import {
   BAG,
+  hubCopyFiles,
+  hubCopyFolder,
+  LOST_FILE,
   SegmentRecord,
   type BoxId,
   type PointId,
   type SegmentName,
   type SessionId,
 } from "../../protocol/protocol.ts";
-import { fileSize, makeDirectory, readIfExists, sha256Hex, writeDurable, type Log } from "../../platform/platform.ts";
+import {
+  fileSize,
+  linkDurable,
+  makeDirectory,
+  readIfExists,
+  sha256Hex,
+  writeDurable,
+  type Log,
+} from "../../platform/platform.ts";
 import type { HubDatabase } from "../database/database.ts";
 import {
   bagInfoText,
   chainText,
   DECLARATION_TEXT,
+  lineOf,
   manifestText,
   payloadLines,
   takeContents,
@@ -22,13 +34,14 @@ import {
   type ManifestLine,
   type ViewingNote,
 } from "./bag.ts";
+import { hubCopies, lostRooms, type LostRoom } from "./lost.ts";
 import { README_TEXT } from "./readme.ts";
 import type { Sidecars } from "./sidecars.ts";
 
 export interface FinishingOptions {
   db: HubDatabase;
   log: Log;
-  directories: { archive: string; finishing: string };
+  directories: { archive: string; finishing: string; filled: string };
   sidecars: Sidecars;
   boxKey: (box: BoxId) => Promise<string | undefined>;
   trust: { caPem: string; receiptKeyPem: string };
@@ -42,7 +55,8 @@ export interface FinishingOptions {
  *
  * INVARIANTS
  * - A bag is finished only while every take that the hub knows has ended and every segment is verified, or stated by
- *   its box as damaged.
+ *   its box as damaged; but for rooms whose box was declared lost and whose holes have been filled as far as the hub's
+ *   copy goes.
  * - A reader always finds a whole old or a whole new tag file; the signed tag manifest comes last, and until it
  *   fits, the bag says of itself that it is not whole.
  */
@@ -119,6 +133,33 @@ export function createFinishing(options: FinishingOptions): Finishing {
     return payloadLines(contents);
   };
 
+  /** Puts the hub's pieces of a lost room beside what its box had sent. */
+  const finishLost = async (
+    session: SessionId,
+    { pointId, statement, signature }: LostRoom,
+  ): Promise<ManifestLine[]> => {
+    const bag = join(directories.archive, session);
+    const folder = hubCopyFolder(pointId);
+    const small: BagFile[] = [
+      { path: `${folder}/${LOST_FILE}`, data: statement },
+      { path: `${folder}/${LOST_FILE}.sig`, data: Buffer.from(signature, "base64") },
+    ];
+    const media: ManifestLine[] = [];
+    for (const piece of await hubCopies(db, session, pointId)) {
+      const names = hubCopyFiles(piece.n);
+      const path = `${folder}/${names.media}`;
+      await makeDirectory(join(bag, folder));
+      await linkDurable(join(directories.filled, session, pointId, names.media), join(bag, path));
+      media.push({ path, sha256: piece.sha256, sizeBytes: piece.sizeBytes });
+      small.push(
+        { path: `${folder}/${names.statement}`, data: piece.statement },
+        { path: `${folder}/${names.signature}`, data: Buffer.from(piece.signature, "base64") },
+      );
+    }
+    await sidecars.ensure(session, small);
+    return [...media, ...small.map(lineOf)];
+  };
+
   const keyFiles = async (boxes: readonly BoxId[]): Promise<BagFile[]> => {
     const files: BagFile[] = [
       { path: BAG.ca, data: options.trust.caPem },
@@ -186,7 +227,12 @@ export function createFinishing(options: FinishingOptions): Finishing {
         .orderBy("startedAt")
         .orderBy("id")
         .execute();
-      if (rows.some((take) => take.ended === 0 || take.hubSegments + take.damagedSegments < take.nextSeq)) return false;
+      const lost = await lostRooms(db, session);
+      if (lost.some(({ filledAt }) => filledAt === null)) return false;
+      const isLost = (point: PointId) => lost.some(({ pointId }) => pointId === point);
+      const lacks = (take: (typeof rows)[number]) =>
+        !isLost(take.pointId) && (take.ended === 0 || take.hubSegments + take.damagedSegments < take.nextSeq);
+      if (rows.some(lacks)) return false;
 
       const bag = join(directories.archive, session);
       const payload: ManifestLine[] = [];
@@ -197,14 +243,16 @@ export function createFinishing(options: FinishingOptions): Finishing {
         const lines = await finishTake(session, take);
         if (!lines) return false;
         payload.push(...lines);
-        for (const { kind, record } of take.records)
-          if (kind === "segment")
+        const held = new Set(take.segments.map(({ n }) => n));
+        for (const { n, record } of take.records)
+          if (held.has(n))
             frames.set(take.point, (frames.get(take.point) ?? 0) + SegmentRecord.parse(JSON.parse(record)).frames);
         for (const { receipt } of take.segments) {
           const { at } = JSON.parse(receipt.record) as { at: string };
           if (at > baggedAt) baggedAt = at;
         }
       }
+      for (const room of lost) payload.push(...(await finishLost(session, room)));
       const { name, startedAt, endedAt } = await db
         .selectFrom("session")
         .select(["name", "startedAt", "endedAt"])

@@ -1,7 +1,10 @@
 import { join } from "node:path";
 import {
   archiveTakePath,
+  hubCopyFiles,
+  hubCopyFolder,
   parseSegmentPath,
+  HubCopyStatement,
   segmentPath,
   type PointId,
   type SessionId,
@@ -10,8 +13,9 @@ import {
 import { isoUtc, type Clock } from "../../platform/platform.ts";
 import type { HubDatabase } from "../database/database.ts";
 import type { CopyView, RecordingSummaryView, RecordingView, RoomRecordingView, SegmentView } from "../http/views.ts";
+import { hubCopies } from "./lost.ts";
 import { placeRoom, shifted, type TimeBasis } from "./placing.ts";
-import { layOut, playableMs, playlistText, type TimelineSegment } from "./timeline.ts";
+import { HUB_COPY, layOut, playableMs, playlistText, withCopies, type TimelineSegment } from "./timeline.ts";
 
 /** What the desk is shown of the archive, and what a player is given. */
 export interface Recordings {
@@ -25,6 +29,9 @@ export interface Recordings {
   /** HLS playlist of one room; undefined while nothing of it is verified. */
   playlist(session: SessionId, point: PointId): Promise<string | undefined>;
   /** Path of a verified segment's file; undefined for anything else. */
+  /** Where the verified segments of a room lie in the hub's time, milliseconds since 1970. */
+  verifiedSpans(session: SessionId, point: PointId): Promise<{ fromMs: number; toMs: number }[]>;
+  hubCopyFile(session: SessionId, point: PointId, file: string): Promise<string | undefined>;
   segmentFile(session: SessionId, point: PointId, take: TakeId, file: string): Promise<string | undefined>;
 }
 
@@ -164,8 +171,30 @@ export function createRecordings(options: { db: HubDatabase; clock: Clock; archi
     return { places, segments };
   };
 
+  const placedOf = async (
+    session: SessionId,
+    point: PointId,
+    segments: Awaited<ReturnType<typeof timeline>>["segments"],
+    finished: boolean,
+  ) => {
+    const copies = finished ? await hubCopies(db, session, point) : [];
+    const pieces = copies.map(({ n, startedAt, durationMs }): TimelineSegment => ({
+      ...{ take: HUB_COPY, seq: n, startedAt, streamStartMs: 0, streamEndMs: durationMs, verified: true },
+    }));
+    const entries = segments.map(({ entry }) => entry);
+    return { copies, placed: layOut(withCopies(entries, pieces), finished) };
+  };
+
   const sessionRow = (session: SessionId) =>
     db.selectFrom("session").select(SESSION).where("id", "=", session).executeTakeFirst();
+
+  const lostRoom = (session: SessionId, point: PointId) =>
+    db
+      .selectFrom("lostRoom")
+      .select(["declaredAt as at", "declaredBy as by", "filledAt"])
+      .where("sessionId", "=", session)
+      .where("pointId", "=", point)
+      .executeTakeFirst();
 
   const room = async (
     session: SessionId,
@@ -179,10 +208,7 @@ export function createRecordings(options: { db: HubDatabase; clock: Clock; archi
       .where("pointId", "=", id)
       .execute();
     const { places, segments } = await timeline(session, id);
-    const placed = layOut(
-      segments.map(({ entry }) => entry),
-      finished,
-    );
+    const { copies, placed } = await placedOf(session, id, segments, finished);
     const offsets = new Map(placed.map(({ take, seq, playlistMs }) => [`${take}/${seq}`, playlistMs]));
     const gaps = await db
       .selectFrom("gap")
@@ -232,6 +258,12 @@ export function createRecordings(options: { db: HubDatabase; clock: Clock; archi
         };
       }),
       alarms,
+      lost: (await lostRoom(session, id)) ?? null,
+      hubCopies: copies.map(({ n, startedAt, durationMs, sizeBytes, sha256, statement }) => ({
+        ...{ startedAt, durationMs, sizeBytes, sha256 },
+        picture: HubCopyStatement.parse(JSON.parse(statement)).picture,
+        playlistMs: offsets.get(`${HUB_COPY}/${n}`) ?? null,
+      })),
     };
   };
 
@@ -314,12 +346,22 @@ export function createRecordings(options: { db: HubDatabase; clock: Clock; archi
       const session = await sessionRow(id);
       if (!session) return undefined;
       const finished = session.state === "ended";
-      const { segments } = await timeline(id, point);
-      const placed = layOut(
-        segments.map(({ entry }) => entry),
-        finished,
-      );
+      const { placed } = await placedOf(id, point, (await timeline(id, point)).segments, finished);
       return placed.length > 0 ? playlistText(placed, finished) : undefined;
+    },
+
+    async verifiedSpans(session, point) {
+      const { segments } = await timeline(session, point);
+      return segments.flatMap(({ entry: { startedAt, streamStartMs, streamEndMs, verified } }) => {
+        const fromMs = Date.parse(startedAt);
+        return verified ? [{ fromMs, toMs: fromMs + streamEndMs - streamStartMs }] : [];
+      });
+    },
+
+    async hubCopyFile(session, point, file) {
+      const copies = await hubCopies(db, session, point);
+      const found = copies.some(({ n }) => hubCopyFiles(n).media === file);
+      return found ? join(archive, session, hubCopyFolder(point), file) : undefined;
     },
 
     async segmentFile(session, point, take, file) {

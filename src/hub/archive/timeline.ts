@@ -1,14 +1,42 @@
-import { segmentFileName, type TakeId } from "../../protocol/protocol.ts";
+import { hubCopyFiles, segmentFileName, type TakeId } from "../../protocol/protocol.ts";
+
+/** Stands in the place of a take for pieces of the hub's own copy, and is their folder's name. */
+export const HUB_COPY = "hub-copy";
 
 /** One segment of a room, in the order of recording. */
 export interface TimelineSegment {
-  take: TakeId;
+  take: TakeId | typeof HUB_COPY;
+  /** Of the take, or the piece's number. */
   seq: number;
   /** ISO 8601 UTC of its first frame. */
   startedAt: string;
   streamStartMs: number;
   streamEndMs: number;
   verified: boolean;
+}
+
+/** What a piece may overlap with a segment without being the same: it begins at a key frame before its hole. */
+const OVERLAP_MS = 1_500;
+
+/**
+ * Pieces of the hub's copy between the box's own segments. A box that was declared lost and came back after all has
+ * the better recording: what its segments cover is not shown twice.
+ */
+export function withCopies(
+  segments: readonly TimelineSegment[],
+  pieces: readonly TimelineSegment[],
+): TimelineSegment[] {
+  if (pieces.length === 0) return [...segments];
+  const span = ({ startedAt, streamStartMs, streamEndMs }: TimelineSegment) => {
+    const from = Date.parse(startedAt);
+    return { from, to: from + streamEndMs - streamStartMs };
+  };
+  const held = segments.filter(({ verified }) => verified).map(span);
+  const needed = pieces.filter((piece) => {
+    const { from, to } = span(piece);
+    return !held.some((segment) => Math.min(segment.to, to) - Math.max(segment.from, from) > OVERLAP_MS);
+  });
+  return [...segments, ...needed].sort((a, b) => span(a).from - span(b).from);
 }
 
 export interface PlacedSegment extends TimelineSegment {
@@ -33,7 +61,9 @@ export function layOut(segments: readonly TimelineSegment[], finished: boolean):
     }
     const before = placed.at(-1);
     const durationMs = Math.max(0, segment.streamEndMs - segment.streamStartMs);
-    const discontinuous = before !== undefined && (before.take !== segment.take || before.seq + 1 !== segment.seq);
+    const discontinuous =
+      before !== undefined &&
+      (segment.take === HUB_COPY || before.take !== segment.take || before.seq + 1 !== segment.seq);
     placed.push({ ...segment, durationMs, playlistMs, discontinuous });
     playlistMs += durationMs;
   }
@@ -61,7 +91,7 @@ export function playlistText(placed: readonly PlacedSegment[], finished: boolean
     lines.push(
       `#EXT-X-PROGRAM-DATE-TIME:${segment.startedAt}`,
       `#EXTINF:${(segment.durationMs / 1000).toFixed(6)},`,
-      `${segment.take}/${segmentFileName(segment.seq)}`,
+      `${segment.take}/${segment.take === HUB_COPY ? hubCopyFiles(segment.seq).media : segmentFileName(segment.seq)}`,
     );
   }
   if (finished) lines.push("#EXT-X-ENDLIST");

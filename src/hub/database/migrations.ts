@@ -239,4 +239,32 @@ export const migrations: Record<string, Migration> = {
       await db.schema.alterTable("sessionEvent").addColumn("cause", "text").execute();
     },
   },
+  "007-hub-copy": {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable("lostRoom")
+        .addColumn("sessionId", "text", (c) => c.notNull().references("session.id"))
+        .addColumn("pointId", "text", (c) => c.notNull().references("bridgePoint.id"))
+        .addColumn("declaredAt", "text", (c) => c.notNull())
+        .addColumn("declaredBy", "text", (c) => c.notNull())
+        .addColumn("statement", "text", (c) => c.notNull())
+        .addColumn("signature", "text", (c) => c.notNull())
+        .addColumn("filledAt", "text")
+        .addPrimaryKeyConstraint("lostRoomKey", ["sessionId", "pointId"])
+        .execute();
+      await db.schema
+        .createTable("hubCopy")
+        .addColumn("sessionId", "text", (c) => c.notNull())
+        .addColumn("pointId", "text", (c) => c.notNull())
+        .addColumn("n", "integer", (c) => c.notNull())
+        .addColumn("startedAt", "text", (c) => c.notNull())
+        .addColumn("durationMs", "real", (c) => c.notNull())
+        .addColumn("sizeBytes", "integer", (c) => c.notNull())
+        .addColumn("sha256", "text", (c) => c.notNull())
+        .addColumn("statement", "text", (c) => c.notNull())
+        .addColumn("signature", "text", (c) => c.notNull())
+        .addPrimaryKeyConstraint("hubCopyKey", ["sessionId", "pointId", "n"])
+        .execute();
+    },
+  },
 };

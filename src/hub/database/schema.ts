@@ -18,6 +18,8 @@ export interface Database {
   auditEntry: AuditEntryTable;
   counter: CounterTable;
   bag: BagTable;
+  lostRoom: LostRoomTable;
+  hubCopy: HubCopyTable;
   storage: StorageTable;
   alarm: AlarmTable;
 }
@@ -237,4 +239,31 @@ export interface AlarmTable {
   receivedAt: string;
   clearedAt: string | null;
   facts: string;
+}
+
+/** A room of a session whose box an administrator has declared lost. */
+export interface LostRoomTable {
+  sessionId: SessionId;
+  pointId: PointId;
+  declaredAt: string;
+  declaredBy: string;
+  /** LostStatement and the hub's signature over it. */
+  statement: string;
+  signature: string;
+  /** When its holes had been filled as far as the hub's copy goes. */
+  filledAt: string | null;
+}
+
+/** Pieces of the hub's copy of the live stream that stand in a lost room's holes. Never changed. */
+export interface HubCopyTable {
+  sessionId: SessionId;
+  pointId: PointId;
+  n: number;
+  startedAt: string;
+  durationMs: number;
+  sizeBytes: number;
+  sha256: string;
+  /** HubCopyStatement and the hub's signature over it. */
+  statement: string;
+  signature: string;
 }

@@ -5,6 +5,7 @@ import { BoxId, PLANNED_MINUTES, PLANNED_MINUTES_MAX, PointId, PointRole, Sessio
 import type { Accounts } from "../accounts/accounts.ts";
 import type { Archive } from "../archive/archive.ts";
 import type { Fleet } from "../fleet/fleet.ts";
+import type { HubCopy } from "../hub-copy/hub-copy.ts";
 import type { Reception, SessionOutcome } from "../reception/reception.ts";
 import { addressOf, dropSignIn, keepSignIn, signedInOnly, type DeskEnv } from "./door.ts";
 import { accepted, HttpRefusal } from "./refusal.ts";
@@ -17,6 +18,7 @@ export interface ApiParts {
   wall: Wall;
   fleet: Pick<Fleet, "points" | "revoke"> & { pairing: Pick<Fleet["pairing"], "typeCode"> };
   archive: Pick<Archive, "summaries" | "recording">;
+  hubCopy: Pick<HubCopy, "declareLost">;
 }
 
 /** Text that people typed: trimmed, one line, not empty. */
@@ -73,7 +75,7 @@ function found<T>(value: T | undefined, what: string): T {
 }
 
 /** The desk's JSON interface; docs/ref/http-api.md. Refusals are thrown, so each route's type is its success. */
-export const createApi = ({ accounts, reception, wall, fleet, archive }: ApiParts) =>
+export const createApi = ({ accounts, reception, wall, fleet, archive, hubCopy }: ApiParts) =>
   new Hono<DeskEnv>()
     .use("/api/*", async (c, next) => {
       await next();
@@ -124,4 +126,9 @@ export const createApi = ({ accounts, reception, wall, fleet, archive }: ApiPart
     .get("/api/recordings", async (c) => c.json<RecordingSummaryView[]>(await archive.summaries()))
     .get("/api/recordings/:session", async (c) =>
       c.json<RecordingView>(found(await archive.recording(idIn(SessionId, c.req.param("session"))), "recording")),
-    );
+    )
+    .post("/api/recordings/:session/:point/lost", async (c) => {
+      const session = idIn(SessionId, c.req.param("session"));
+      accepted(await hubCopy.declareLost(session, idIn(PointId, c.req.param("point")), c.var.user.name));
+      return c.json({ ok: true as const });
+    });

@@ -12,6 +12,7 @@ import type { HubDatabase } from "../database/database.ts";
 import type { Accounts } from "../accounts/accounts.ts";
 import type { Archive } from "../archive/archive.ts";
 import type { Fleet } from "../fleet/fleet.ts";
+import type { HubCopy } from "../hub-copy/hub-copy.ts";
 import type { Live } from "../live/live.ts";
 import type { Reception } from "../reception/reception.ts";
 import { createApi } from "./api.ts";
@@ -39,7 +40,8 @@ export interface DeskParts {
   reception: Reception;
   live: Live;
   fleet: Pick<Fleet, "points" | "rooms" | "revoke" | "pairing">;
-  archive: Pick<Archive, "summaries" | "summary" | "recording" | "playlist" | "segmentFile" | "room">;
+  archive: Pick<Archive, "summaries" | "summary" | "recording" | "playlist" | "segmentFile" | "hubCopyFile" | "room">;
+  hubCopy: Pick<HubCopy, "declareLost">;
   /** Folder of the built desk. */
   ui: string;
 }
@@ -60,7 +62,7 @@ export interface Desk {
 
 /** What browsers reach: sign-in, JSON interface, events, live, playback and the desk's own pages. */
 export function createDesk(parts: DeskParts): Desk {
-  const { clock, log, accounts, reception, fleet, archive, live } = parts;
+  const { clock, log, accounts, reception, fleet, archive, hubCopy, live } = parts;
   const wall = createWall({ db: parts.db, reception, live, fleet });
   const events = createEventStream({
     clock,
@@ -87,7 +89,7 @@ export function createDesk(parts: DeskParts): Desk {
     .use(ownOriginOnly)
     // Pages and JSON; pictures, fonts, segments and event streams are passed over by their types.
     .use(compress())
-    .route("/", createApi({ accounts, reception, wall, fleet, archive }))
+    .route("/", createApi({ accounts, reception, wall, fleet, archive, hubCopy }))
     .route("/", createMedia({ clock, log, accounts, events, live, archive }))
     .get("*", async (c, next) => {
       if (/^\/(api|live|hls|pairing)(\/|$)/.test(c.req.path)) return next();

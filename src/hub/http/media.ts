@@ -19,7 +19,7 @@ export interface MediaParts {
   accounts: Accounts;
   events: DeskEventStream;
   live: Live;
-  archive: Pick<Archive, "playlist" | "segmentFile">;
+  archive: Pick<Archive, "playlist" | "segmentFile" | "hubCopyFile">;
 }
 
 const LiveKindName = z.enum(LIVE_KINDS);
@@ -81,6 +81,15 @@ export function createMedia({ clock, log, accounts, events, live, archive }: Med
       if (playlist === undefined) throw new HttpRefusal("notFound", "nothing of this recording can be played yet");
       await auditPlayback(c.var.user, session);
       return c.body(playlist, 200, { "content-type": "application/vnd.apple.mpegurl", "cache-control": "no-store" });
+    })
+    .get("/api/recordings/:session/:point/hub-copy/:file", async (c) => {
+      const session = idIn(SessionId, c.req.param("session"));
+      const point = idIn(PointId, c.req.param("point"));
+      const path = await archive.hubCopyFile(session, point, c.req.param("file"));
+      const response = path && (await sendFile(c, path, "private, max-age=31536000, immutable"));
+      if (!response) throw new HttpRefusal("notFound", "there is no such piece");
+      await auditPlayback(c.var.user, session);
+      return response;
     })
     .get("/api/recordings/:session/:point/:take/:file", async (c) => {
       const session = idIn(SessionId, c.req.param("session"));

@@ -140,6 +140,9 @@ export interface RoomRecordingView {
   gaps: GapView[];
   /** What the box found wrong in the file while it was being written, oldest first. */
   alarms: AlarmView[];
+  /** Its box was declared lost with what it had not yet sent; `filledAt`: the hub's copy stands in the holes. */
+  lost: { at: string; by: string; filledAt: string | null } | null;
+  hubCopies: HubCopyView[];
 }
 
 export interface AlarmView {
@@ -149,6 +152,17 @@ export interface AlarmView {
   clearedAt: string | null;
   /** What was measured when it was raised. */
   facts: string;
+}
+
+/** A piece of the live stream as the hub received it, where a lost box's recording is missing. */
+export interface HubCopyView {
+  startedAt: string;
+  durationMs: number;
+  sizeBytes: number;
+  sha256: string;
+  picture: "large" | "small" | "none";
+  /** Null where the box's own recording has come after all. */
+  playlistMs: number | null;
 }
 
 export interface SegmentView {

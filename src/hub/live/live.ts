@@ -14,6 +14,8 @@ import { GopCache, roleOf } from "./gop.ts";
 import { HLS_MASTER, type HlsFile, HlsOutput } from "./hls.ts";
 import { ViewerQueue } from "./queue.ts";
 
+export { roleOf } from "./gop.ts";
+
 export interface Live {
   /** Where ingest delivers. */
   readonly sink: IngestSink;

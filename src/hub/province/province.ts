@@ -304,7 +304,7 @@ export function createProvince(options: ProvinceOptions): Province {
         ]),
       )
       .groupBy("bag.sessionId")
-      .having((eb) => eb(eb.fn.sum("take.provinceSegments"), "=", eb.fn.sum("take.nextSeq")))
+      .having((eb) => eb(eb.fn.sum("take.provinceSegments"), "=", eb.fn.sum("take.hubSegments")))
       .execute();
     return rows.map(({ sessionId }) => sessionId);
   };

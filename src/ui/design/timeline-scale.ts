@@ -5,7 +5,7 @@ export interface Span {
   to: number;
 }
 
-export type CopyState = "waiting" | "hub" | "province" | "refused";
+export type CopyState = "waiting" | "hub" | "province" | "refused" | "hubCopy";
 export interface Bar extends Span {
   state: CopyState;
 }

@@ -203,7 +203,7 @@ export function Timeline(props: Props) {
       </div>
       <p class="hint">{TIMELINE.hint}</p>
       <ul class="timeline-legend" aria-label={TIMELINE.legend}>
-        {(["province", "hub", "waiting", "refused", "gap"] as const).map((state) => (
+        {(["province", "hub", "waiting", "refused", "hubCopy", "gap"] as const).map((state) => (
           <li key={state}>
             <i class={`bar bar-${state}`} aria-hidden="true" />
             {TIMELINE[state]}

@@ -35,6 +35,7 @@ export interface Api {
   act(session: SessionId, act: SessionAct): Promise<Answer<SessionView>>;
   recordings(): Promise<Answer<RecordingSummaryView[]>>;
   recording(session: SessionId): Promise<Answer<RecordingView>>;
+  declareLost(session: SessionId, point: PointId): Promise<Answer<unknown>>;
 }
 
 /** Longer than any answer takes on a line that works; then the desk says that the hub is silent. */
@@ -78,6 +79,8 @@ export function createApi({ onClock, onSignedOut }: Listeners): Api {
     createSession: (session) => ask(client.sessions.$post({ json: session })),
     act: (id, act) => ask(client.sessions[":id"][":act"].$post({ param: { id, act } })),
     recordings: () => ask(client.recordings.$get()),
+    declareLost: (session, point) =>
+      ask(client.recordings[":session"][":point"].lost.$post({ param: { session, point } })),
     recording: (session) => ask(client.recordings[":session"].$get({ param: { session } })),
   };
 }

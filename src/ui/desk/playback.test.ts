@@ -1,12 +1,21 @@
 import { describe, expect, test } from "vitest";
-import { correct, frameMs, nextPlayable, type Playable, playableAt, playlistSeconds } from "./playback.ts";
+import {
+  barsOf,
+  correct,
+  frameMs,
+  nextPlayable,
+  type Playable,
+  playableAt,
+  playables,
+  playlistSeconds,
+} from "./playback.ts";
 
 const T = Date.parse("2026-11-23T01:00:00Z");
 /** Ten seconds, ten seconds, a hole of a minute, ten seconds. */
 const room: Playable[] = [
-  { from: T, to: T + 10_000, playlistMs: 0, frames: 250 },
-  { from: T + 10_000, to: T + 20_000, playlistMs: 10_000, frames: 250 },
-  { from: T + 80_000, to: T + 90_000, playlistMs: 20_000, frames: 250 },
+  { from: T, to: T + 10_000, playlistMs: 0, frames: 250, hubCopy: false },
+  { from: T + 10_000, to: T + 20_000, playlistMs: 10_000, frames: 250, hubCopy: false },
+  { from: T + 80_000, to: T + 90_000, playlistMs: 20_000, frames: 250, hubCopy: false },
 ];
 
 describe("wall time and playlist", () => {
@@ -27,6 +36,20 @@ describe("wall time and playlist", () => {
     expect(frameMs(room, T)).toBe(40);
     expect(frameMs([{ ...room[0]!, frames: 500 }], T)).toBe(20);
   });
+});
+
+test("the hub's copy can be played, stands apart in the timeline, and goes when the box's own recording is there", () => {
+  const piece = { durationMs: 5_000, sizeBytes: 1, sha256: "", picture: "large" as const };
+  const startedAt = new Date(T).toISOString();
+  const room = {
+    segments: [],
+    hubCopies: [
+      { ...piece, startedAt, playlistMs: 0 },
+      { ...piece, startedAt, playlistMs: null },
+    ],
+  };
+  expect(playables(room)).toEqual([{ from: T, to: T + 5_000, playlistMs: 0, frames: 0, hubCopy: true }]);
+  expect(barsOf(room)).toEqual([{ from: T, to: T + 5_000, state: "hubCopy" }]);
 });
 
 describe("keeping step", () => {

@@ -1,4 +1,4 @@
-import type { GapView, SegmentView } from "../../hub/http/views.ts";
+import type { GapView, HubCopyView, SegmentView } from "../../hub/http/views.ts";
 import type { Bar } from "../design/timeline-scale.ts";
 
 /**
@@ -11,14 +11,26 @@ export interface Playable {
   from: number;
   to: number;
   playlistMs: number;
+  /** 0 where they have not been counted. */
   frames: number;
+  /** Not the box's own recording: the live stream as the hub received it. */
+  hubCopy: boolean;
 }
 
-export const playables = (segments: readonly SegmentView[]): Playable[] =>
-  segments
-    .flatMap(({ startedAt, durationMs, playlistMs, frames }) => {
+/** What of a room can be played, and from whom it is. */
+export interface Played {
+  segments: readonly SegmentView[];
+  hubCopies: readonly HubCopyView[];
+}
+
+export const playables = ({ segments, hubCopies }: Played): Playable[] =>
+  [
+    ...segments.map((segment) => ({ ...segment, hubCopy: false })),
+    ...hubCopies.map((piece) => ({ ...piece, frames: 0, hubCopy: true })),
+  ]
+    .flatMap(({ startedAt, durationMs, playlistMs, frames, hubCopy }) => {
       const from = Date.parse(startedAt);
-      return playlistMs === null ? [] : [{ from, to: from + durationMs, playlistMs, frames }];
+      return playlistMs === null ? [] : [{ from, to: from + durationMs, playlistMs, frames, hubCopy }];
     })
     .sort((a, b) => a.from - b.from);
 
@@ -51,9 +63,9 @@ export function nextPlayable(rooms: readonly (readonly Playable[])[], at: number
 }
 
 /** Where looking begins: the first instant at which any room has a picture. */
-export const firstPlayable = (rooms: readonly { segments: readonly SegmentView[] }[]): number | undefined =>
+export const firstPlayable = (rooms: readonly Played[]): number | undefined =>
   nextPlayable(
-    rooms.map(({ segments }) => playables(segments)),
+    rooms.map((room) => playables(room)),
     Number.NEGATIVE_INFINITY,
   );
 
@@ -108,19 +120,24 @@ const copyState = ({ hub, province }: SegmentView): Exclude<Bar["state"], "gap">
   return hub === "damaged" ? undefined : hub;
 };
 
-export const barsOf = (segments: readonly SegmentView[]): Bar[] =>
-  segments.flatMap((segment) => {
+export const barsOf = ({ segments, hubCopies }: Played): Bar[] => [
+  ...segments.flatMap((segment) => {
     const from = Date.parse(segment.startedAt);
     const state = copyState(segment);
     return state ? [{ from, to: from + segment.durationMs, state }] : [];
-  });
+  }),
+  ...hubCopies.flatMap(({ startedAt, durationMs, playlistMs }): Bar[] => {
+    const from = Date.parse(startedAt);
+    return playlistMs === null ? [] : [{ from, to: from + durationMs, state: "hubCopy" }];
+  }),
+];
 
 /** From the first to the last thing that any room holds or lacks. */
-export function wholeOf(rooms: readonly { segments: SegmentView[]; gaps: GapView[] }[]): { from: number; to: number } {
+export function wholeOf(rooms: readonly (Played & { gaps: readonly GapView[] })[]): { from: number; to: number } {
   let from = Number.POSITIVE_INFINITY;
   let to = Number.NEGATIVE_INFINITY;
-  for (const { segments, gaps } of rooms) {
-    for (const { startedAt, durationMs } of segments) {
+  for (const { segments, hubCopies, gaps } of rooms) {
+    for (const { startedAt, durationMs } of [...segments, ...hubCopies]) {
       const at = Date.parse(startedAt);
       from = Math.min(from, at);
       to = Math.max(to, at + durationMs);

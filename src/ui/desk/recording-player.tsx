@@ -45,7 +45,7 @@ export function RecordingPlayer({ view, master }: { view: RecordingView; master:
   const seek = (at: number) => master.seek(Math.min(Math.max(at, whole.from), whole.to - 1));
   const frame = () => {
     const room = rooms.find(({ point }) => point.id === heard.value);
-    return room ? frameMs(playables(room.segments), master.at.peek()) : 40;
+    return room ? frameMs(playables(room), master.at.peek()) : 40;
   };
   const toggle = () => {
     if (master.at.peek() >= whole.to - 1) master.seek(whole.from);
@@ -89,8 +89,8 @@ export function RecordingPlayer({ view, master }: { view: RecordingView; master:
       rooms.map((room) => ({
         id: room.point.id,
         name: room.point.name,
-        note: TIMELINE.rowSummary(room.segments.length, room.gaps.length),
-        bars: mergeBars(barsOf(room.segments)),
+        note: TIMELINE.rowSummary(room.segments.length, room.gaps.length, room.hubCopies.length),
+        bars: mergeBars(barsOf(room)),
         gaps: room.gaps.map(({ from, to, cause }) => ({
           from: Date.parse(from),
           to: Date.parse(to),

@@ -7,7 +7,7 @@ import { Badge } from "../design/states.tsx";
 import { RECORDING } from "../text/desk.ts";
 import { GAP_CAUSES } from "../text/terms.ts";
 import type { Master } from "./master.ts";
-import { playables, playlistSeconds } from "./playback.ts";
+import { playableAt, playables, playlistSeconds } from "./playback.ts";
 import { TileName } from "./tile.tsx";
 
 interface Props {
@@ -22,7 +22,7 @@ interface Props {
 export function RecordingVideo({ room, playlist, master, heard, onHear }: Props) {
   const video = useRef<HTMLVideoElement>(null);
   const failed = useSignal(false);
-  const playable = useMemo(() => playables(room.segments), [room.segments]);
+  const playable = useMemo(() => playables(room), [room.segments, room.hubCopies]);
 
   useEffect(() => {
     const element = video.current!;
@@ -67,6 +67,7 @@ export function RecordingVideo({ room, playlist, master, heard, onHear }: Props)
     });
     return waiting ? RECORDING.notYet : RECORDING.outside;
   });
+  const isHubCopy = useComputed(() => playableAt(playable, master.at.value)?.hubCopy === true);
   const blank = useComputed(() => failed.value || playlistSeconds(playable, master.at.value) === undefined);
   return (
     <li class={`tile${heard ? " tile-chosen" : ""}`}>
@@ -75,11 +76,14 @@ export function RecordingVideo({ room, playlist, master, heard, onHear }: Props)
         {/* oxlint-disable-next-line jsx-a11y/media-has-caption */}
         <video ref={video} muted playsInline preload="auto" tabIndex={-1} aria-label={room.point.name} />
         {words.value && <p class="picture-words">{words.value}</p>}
-        {heard && (
+        {(heard || isHubCopy.value) && (
           <div class="tile-marks">
-            <Badge tone="accent">
-              <Volume2 size={14} aria-hidden="true" /> {RECORDING.hearing}
-            </Badge>
+            {isHubCopy.value && <Badge tone="warn">{RECORDING.hubCopyNow}</Badge>}
+            {heard && (
+              <Badge tone="accent">
+                <Volume2 size={14} aria-hidden="true" /> {RECORDING.hearing}
+              </Badge>
+            )}
           </div>
         )}
       </div>

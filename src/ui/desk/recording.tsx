@@ -5,17 +5,19 @@ import { useLocation, useRoute } from "preact-iso";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { RecordingView, RoomRecordingView } from "../../hub/http/views.ts";
 import { type SessionId, segmentFileName } from "../../protocol/protocol.ts";
-import { ButtonLink } from "../design/button.tsx";
-import { Badge, Skeleton } from "../design/states.tsx";
+import { Button, ButtonLink } from "../design/button.tsx";
+import { Confirm } from "../design/dialog.tsx";
+import { Alert, Badge, Skeleton } from "../design/states.tsx";
 import { type Column, DataTable } from "../design/table.tsx";
 import { HUB_COPY, RECORDING, RECORDINGS, UNKNOWN_CAUSE, WORDS } from "../text/desk.ts";
-import { clockTimeSeconds, count, duration, longDate, size } from "../text/format.ts";
+import { clockTimeSeconds, count, dayAndTime, duration, longDate, size } from "../text/format.ts";
 import { alarmTitle, GAP_CAUSES, ROLES } from "../text/terms.ts";
+import type { Refusal } from "./api.ts";
 import { CopiesBadge, CopiesPath } from "./copies.tsx";
 import { EventLog } from "./event-log.tsx";
 import { isOpen } from "./facts.ts";
 import { createMaster, type Master } from "./master.ts";
-import { Missing, Page } from "./page.tsx";
+import { Missing, Page, RefusalAlert } from "./page.tsx";
 import { firstPlayable, wholeOf } from "./playback.ts";
 import { useRecording } from "./recording-data.ts";
 import { RecordingPlayer } from "./recording-player.tsx";
@@ -82,7 +84,12 @@ function Whole({ view }: { view: RecordingView }) {
         <h2>{RECORDING.perRoom}</h2>
         <ul class="room-records">
           {view.rooms.map((room) => (
-            <RoomRecord key={room.point.id} room={room} session={view.session.id} />
+            <RoomRecord
+              key={room.point.id}
+              room={room}
+              session={view.session.id}
+              isOver={view.session.state === "ended"}
+            />
           ))}
         </ul>
       </section>
@@ -217,7 +224,13 @@ function Alarms({ view, master }: { view: RecordingView; master: Master }) {
   );
 }
 
-function RoomRecord({ room, session }: { room: RoomRecordingView; session: SessionId }) {
+interface RoomProps {
+  room: RoomRecordingView;
+  session: SessionId;
+  isOver: boolean;
+}
+
+function RoomRecord({ room, session, isOver }: RoomProps) {
   const open = useSignal(false);
   const bytes = room.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   return (
@@ -240,9 +253,57 @@ function RoomRecord({ room, session }: { room: RoomRecordingView; session: Sessi
           </span>
           <CopiesBadge copies={room.copies} />
         </summary>
+        <Lost room={room} session={session} isOver={isOver} />
         {open.value && <Hashes room={room} session={session} />}
       </details>
     </li>
+  );
+}
+
+/** A box that will not come back: said by a person, in two presses, and then by everything that shows this room. */
+function Lost({ room, session, isOver }: RoomProps) {
+  const { api, now } = useDesk();
+  const asking = useSignal(false);
+  const busy = useSignal(false);
+  const refusal = useSignal<Refusal | null>(null);
+  if (room.lost)
+    return (
+      <Alert tone="warn" title={RECORDING.lost(room.lost.by, dayAndTime(room.lost.at, now.peek()))}>
+        <p>{room.lost.filledAt === null ? RECORDING.lostFilling : RECORDING.lostText}</p>
+      </Alert>
+    );
+  if (!isOver || room.copies.hubComplete) return null;
+  const declare = async () => {
+    busy.value = true;
+    const answer = await api.declareLost(session, room.point.id);
+    busy.value = false;
+    asking.value = false;
+    refusal.value = answer.ok ? null : answer.code;
+  };
+  return (
+    <div class="stack">
+      {refusal.value && <RefusalAlert code={refusal.value} />}
+      <Button
+        onPress={() => {
+          asking.value = true;
+        }}
+      >
+        {RECORDING.lostAsk}
+      </Button>
+      <Confirm
+        open={asking.value}
+        title={RECORDING.lostTitle(room.point.name)}
+        confirm={RECORDING.lostConfirm}
+        cancel={RECORDING.lostCancel}
+        busy={busy.value}
+        onConfirm={() => void declare()}
+        onCancel={() => {
+          asking.value = false;
+        }}
+      >
+        <p>{RECORDING.lostExplain}</p>
+      </Confirm>
+    </div>
   );
 }
 

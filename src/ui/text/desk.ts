@@ -477,6 +477,17 @@ export const RECORDING = {
   events: "Nhật ký",
   alarmCount: (n: number): string => (n === 0 ? "không cảnh báo" : `${count(n)} cảnh báo`),
   gapCount: (n: number): string => (n === 0 ? "không gián đoạn" : `${count(n)} lần gián đoạn`),
+  hubCopyNow: "Bản thu tại trung tâm",
+  lost: (who: string, when: string): string => `Thiết bị đã mất, theo xác nhận của ${who} lúc ${when}`,
+  lostText:
+    "Phần thiết bị chưa gửi về được thay bằng bản thu tại trung tâm: hình và tiếng như lúc truyền, trung tâm ký, không phải bản ghi của thiết bị.",
+  lostFilling: "Đang ghép bản thu tại trung tâm vào phần còn thiếu.",
+  lostAsk: "Thiết bị đã hỏng hoặc mất",
+  lostTitle: (room: string): string => `Xác nhận thiết bị của ${room} không còn?`,
+  lostExplain:
+    "Chỉ xác nhận khi chắc chắn không lấy được bản ghi từ thiết bị nữa. Phần còn thiếu sẽ dùng bản thu tại trung tâm và được đánh dấu như vậy.",
+  lostConfirm: "Xác nhận thiết bị đã mất",
+  lostCancel: "Chờ thiết bị gửi tiếp",
 };
 
 export const HUB_COPY: Record<SegmentView["hub"], string> = {
@@ -498,10 +509,11 @@ export const TIMELINE = {
   hub: "tại trung tâm",
   province: "tại trung tâm và kho của tỉnh",
   refused: "đang lấy lại",
+  hubCopy: "bản thu tại trung tâm",
   gap: "gián đoạn",
   legend: "Chú giải",
-  rowSummary: (segments: number, gaps: number): string =>
-    `${count(segments)} đoạn${gaps === 0 ? ", không gián đoạn" : `, ${count(gaps)} lần gián đoạn`}`,
+  rowSummary: (segments: number, gaps: number, copies: number): string =>
+    `${count(segments)} đoạn${copies === 0 ? "" : `, ${count(copies)} đoạn từ bản thu tại trung tâm`}${gaps === 0 ? ", không gián đoạn" : `, ${count(gaps)} lần gián đoạn`}`,
 };
 
 export const POINTS = {
