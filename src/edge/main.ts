@@ -1,5 +1,4 @@
-import { enableCompileCache, flushCompileCache } from "node:module";
-import { join } from "node:path";
+import { flushCompileCache } from "node:module";
 import { parseArgs } from "node:util";
 
 /** As the hub: a command line or configuration that it refuses; starting again does not help. */
@@ -7,10 +6,7 @@ const EXIT_REFUSED = 2;
 /** By then what is imported late has been imported. */
 const FLUSH_AFTER_MS = 10_000;
 
-async function main(): Promise<number> {
-  // Compiled modules of the last start: halves the time until a restarted agent records again (measured: 500 to 250 ms
-  // on two busy cores). In the program's own folder, since whoever can write there can change the program anyway.
-  enableCompileCache(join(import.meta.dirname, "../../.cache/node"));
+export async function main(): Promise<number> {
   const { values } = parseArgs({ options: { config: { type: "string" } } });
   if (values.config === undefined) {
     process.stderr.write("usage: main.ts --config FILE (docs/ref/box-config.md)\n");
@@ -31,5 +27,3 @@ async function main(): Promise<number> {
     return EXIT_REFUSED;
   }
 }
-
-if (import.meta.main) process.exitCode = await main();

@@ -80,7 +80,7 @@ describe("a box whose disk is full", () => {
       }),
     );
     const log = openSync(join(home, "box.log"), "a", 0o600);
-    const main = join(import.meta.dirname, "../../src/edge/main.ts");
+    const main = join(import.meta.dirname, "../../src/edge/start.js");
     agent = await startProcess([process.execPath, main, "--config", config], { stdio: ["ignore", log, log] });
     closeSync(log);
     const { pairing } = await roomIs("a code is shown", (state) => state.pairing.state === "code");

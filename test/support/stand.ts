@@ -120,7 +120,8 @@ async function startRoom(
     [
       ...(options.namespace?.enter ?? []),
       globalThis.process.execPath,
-      join(root, "src/edge/main.ts"),
+      "--max-semi-space-size=1",
+      join(root, "src/edge/start.js"),
       "--config",
       config,
     ],

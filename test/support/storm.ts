@@ -229,7 +229,7 @@ export class Storm {
     const own = JSON.parse(await readFile(room.config, "utf8")) as Record<string, unknown>;
     const places = { dataDirectory, runDirectory: join(directory, "run"), room: { port: await freePort() } };
     await writeFile(config, JSON.stringify({ ...own, ...places }));
-    const main = join(import.meta.dirname, "../../src/edge/main.ts");
+    const main = join(import.meta.dirname, "../../src/edge/start.js");
     const begin = () =>
       supervise([...line.enter, process.execPath, main, "--config", config], { logFile: join(directory, "box.log") });
     this.twins.push({ of: room, dataDirectory, begin });

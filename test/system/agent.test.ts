@@ -10,7 +10,7 @@ import { newSessionId } from "../support/uplink-box.ts";
 import { startUplinkHub, type UplinkHub } from "../support/uplink-hub.ts";
 import { until } from "../support/until.ts";
 
-const MAIN = join(import.meta.dirname, "../../src/edge/main.ts");
+const MAIN = join(import.meta.dirname, "../../src/edge/start.js");
 
 let directory: string;
 let hub: UplinkHub;

@@ -117,13 +117,9 @@ export class EncoderRun {
 
   /** Reads what the processes have written since the last look. */
   async observe(): Promise<void> {
-    const [progress, picture, sound] = await Promise.all([
-      this.tails.progress.read(),
-      this.tails.picture.read(),
-      this.tails.sound.read(),
-      this.observeRoom(),
-      this.boundLog(),
-    ]);
+    await Promise.all([this.observeRoom(), this.boundLog()]);
+    const { tails } = this;
+    const [progress, picture, sound] = [tails.progress.read(), tails.picture.read(), tails.sound.read()];
     const nowMs = this.clock.monotonicMs();
     this.measured.addProgress(progress.lines, nowMs);
     this.measured.addPicture(picture.lines, nowMs);

@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from "node:fs";
 
 /** Read text beyond this is given back to tmpfs. */
 const KEEP_BYTES = 256 * 1024;
@@ -8,6 +8,7 @@ const LATE_BYTES = 8 * 1024;
 /**
  * Follows a file that FFmpeg keeps writing at its own offset. The reader cuts the file to nothing from time to time;
  * the writer's next write makes a hole in front of itself, which takes no memory, so positions stay as they were.
+ * Synchronous: these files are in memory, and the way through the pool of threads was most of what the agent cost.
  */
 export class Tail {
   private readonly path: string;
@@ -24,26 +25,26 @@ export class Tail {
   }
 
   /** Whole lines written since the last call, and when the file was last written (wall clock, ms since 1970). */
-  async read(free = true): Promise<{ lines: string[]; writtenWallMs: number }> {
-    let handle;
+  read(free = true): { lines: string[]; writtenWallMs: number } {
+    let file;
     try {
-      handle = await open(this.path, free ? "r+" : "r");
+      file = openSync(this.path, free ? "r+" : "r");
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return { lines: [], writtenWallMs: 0 };
       throw error;
     }
     try {
-      const { size, mtimeMs } = await handle.stat();
+      const { size, mtimeMs } = fstatSync(file);
       if (this.position < 0) {
         this.position = Math.max(0, size - LATE_BYTES);
         this.skipFirst = this.position > 0;
       }
       if (size <= this.position) return { lines: [], writtenWallMs: mtimeMs };
       const buffer = Buffer.alloc(size - this.position);
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, this.position);
+      const bytesRead = readSync(file, buffer, 0, buffer.length, this.position);
       this.position += bytesRead;
       if (free && this.position - this.freedAt > KEEP_BYTES) {
-        await handle.truncate(0);
+        ftruncateSync(file, 0);
         this.freedAt = this.position;
       }
       const parts = (this.rest + buffer.toString("utf8", 0, bytesRead).replaceAll("\0", "")).split("\n");
@@ -54,7 +55,7 @@ export class Tail {
       }
       return { lines: parts, writtenWallMs: mtimeMs };
     } finally {
-      await handle.close();
+      closeSync(file);
     }
   }
 }

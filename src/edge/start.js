@@ -1,0 +1,10 @@
+import { enableCompileCache } from "node:module";
+import { join } from "node:path";
+
+// JavaScript, and nothing else here: what is imported after this comes compiled from the last start, and a start that
+// compiles nothing does not load Node.js's TypeScript compiler (measured: 98 MB resident instead of 126, and 250 ms
+// instead of 500 until a restarted agent records again, on two busy cores). In the program's own folder, since whoever
+// can write there can change the program anyway.
+enableCompileCache(join(import.meta.dirname, "../../.cache/node"));
+const { main } = await import("./main.ts");
+process.exitCode = await main();
