@@ -13,9 +13,13 @@ const print = (fd: number, kind: "metadata" | "ametadata") => `${kind}=mode=prin
 const level = (what: string) => `astats=metadata=1:reset=1:measure_perchannel=none:measure_overall=${what}`;
 const piece = `asetnsamples=n=${PIECE_SAMPLES}:p=0`;
 
-/** Of the picture only key frames are decoded, one a second; of the sound everything. FFmpeg 5.1 and 7.1 know it all. */
+/**
+ * Of the picture only key frames are decoded, one a second; of the sound everything. FFmpeg 5.1 and 7.1 know it all. Nice
+ * 10 and not 19: it needs a hundredth of a core, and at 19 an overloaded machine does not leave it even that
+ * (docs/design/alarms.md).
+ */
 export const analyserArgv = (ffmpeg: string): string[] => [
-  ...["nice", "-n", "19", ffmpeg, "-hide_banner", "-loglevel", "fatal", "-nostats"],
+  ...["nice", "-n", "10", ffmpeg, "-hide_banner", "-loglevel", "fatal", "-nostats"],
   ...["-f", "mpegts", "-probesize", "500000", "-analyzeduration", "1000000", "-fpsprobesize", "0"],
   ...["-copyts", "-threads", "1", "-skip_frame", "nokey", "-i", "pipe:0"],
   ...["-map", "0:v:0", "-filter:v", `scale=160:90:flags=fast_bilinear,signalstats,${print(1, "metadata")}`],
@@ -28,7 +32,7 @@ export const analyserArgv = (ffmpeg: string): string[] => [
   ...["-map", "[a]", "-f", "null", "-", "-map", "[b]", "-f", "null", "-", "-map", "[c]", "-f", "null", "-"],
 ];
 
-/** One FFmpeg that measures what it is fed, at the lowest priority, and tells the judge. It ends when its input ends. */
+/** One FFmpeg that measures what it is fed, at a low priority, and tells the judge. It ends when its input ends. */
 export class Analyser implements AsyncDisposable {
   private readonly child: Child;
   private ended = false;

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { createLog, isoUtc, randomId } from "../../platform/platform.ts";
 import { makeId, type Alarm, type BoxId, type SessionId } from "../../protocol/protocol.ts";
 import { openDatabase, type HubDatabase } from "../database/database.ts";
+import { createReception } from "../reception/reception.ts";
 import { createAlarms, type Alarms } from "./alarms.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 21, 8);
@@ -73,6 +74,14 @@ describe("alarms at the hub", () => {
       { pointId: point, sessionId: session, clearedAt: at(-10) },
     ]);
     expect(changes).toEqual([session, session]);
+  });
+
+  it("never-again 2: stand in the session that the desk is shown, with room and cause", async () => {
+    await alarms.accept(box, [alarm({ cause: "notRecording" })]);
+    const view = await createReception({ db, clock, log }).session(session);
+    expect(view!.events).toMatchObject([
+      { kind: "alarmRaised", cause: "notRecording", at: at(-30), point: { id: point, name: "Xã A" } },
+    ]);
   });
 
   it("are noted once, however often they are told and in whatever order", async () => {

@@ -197,7 +197,8 @@ function Alarms({ view, master }: { view: RecordingView; master: Master }) {
     { key: "facts", head: RECORDING.alarmFacts, cell: ({ alarm }) => <code>{alarm.facts}</code> },
     {
       key: "seek",
-      head: "",
+      head: RECORDING.seek,
+      headUnseen: true,
       align: "end",
       cell: ({ alarm }) => (
         <button
