@@ -11,7 +11,6 @@ export default defineConfig({
     projects: [
       project("unit", ["src/**/*.test.ts", "test/support/*.test.ts"], 5_000, true),
       project("rules", ["test/rules/**/*.test.ts"], 60_000, true),
-      project("contract", ["test/contract/**/*.test.ts"], 60_000, false),
       project("system", ["test/system/**/*.test.ts"], 120_000, false),
       project("media", ["test/media/**/*.test.ts"], 120_000, false),
       project("fault", ["test/fault/**/*.test.ts"], 240_000, false),
