@@ -221,7 +221,7 @@ export async function openDeskFixture(options: {
   server.on("upgrade", (request, socket, head) =>
     sockets.handleUpgrade(request, socket, head, (ws) => {
       ws.on("error", () => {});
-      if (media && request.url?.endsWith("/video")) void sendLive(ws, media.live, stopping.signal);
+      if (media && /\/(video|small)$/.test(request.url ?? "")) void sendLive(ws, media.live, stopping.signal);
     }),
   );
   const fixture: DeskFixture = {

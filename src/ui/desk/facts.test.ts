@@ -178,6 +178,7 @@ describe("wall", () => {
     expect(tilePicture(1, { tilePx: 832 })).toBe("video");
     expect(tilePicture(4, { tilePx: 400 })).toBe("video");
     expect(tilePicture(5, { tilePx: 400 })).toBe("small");
-    expect(tilePicture(3, { tilePx: 356 })).toBe("small");
+    expect(tilePicture(3, { tilePx: 340 })).toBe("video");
+    expect(tilePicture(3, { tilePx: 300 })).toBe("small");
   });
 });

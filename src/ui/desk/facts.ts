@@ -193,7 +193,8 @@ export const RECORDING_TILE: Tile = { minPx: 172, wordsPx: 64 };
 
 /** More pictures than this at once, or smaller ones, and nobody sees what the large rendition costs line and decoder. */
 const LARGE_MOST = 4;
-const LARGE_FROM_PX = 400;
+/** The small rendition is 320 pixels wide: a wider tile would show it blown up. */
+const LARGE_FROM_PX = 320;
 
 /** Which of a room's live pictures a tile of the wall shows. */
 export const tilePicture = (shown: number, { tilePx }: Pick<WallShape, "tilePx">): "video" | "small" =>
