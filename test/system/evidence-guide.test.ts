@@ -30,7 +30,7 @@ test("the inspector's guide works as printed: quiet on a whole bag, and it names
   await rm(directory, { recursive: true });
 
   const blocks = [...(await readFile(GUIDE, "utf8")).matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1]!);
-  expect(blocks).toHaveLength(8);
+  expect(blocks).toHaveLength(9);
   const bag = join(stand.directories.archive, stand.session);
   const check = async (cwd: string): Promise<string[]> => {
     const words: string[] = [];
