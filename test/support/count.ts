@@ -54,18 +54,20 @@ export async function countFrames(path: string): Promise<number> {
   return Number.parseInt(stdout, 10) || 0;
 }
 
-/** All records that a box has made for a session, in the order of its takes' files. */
+/** All records that a box has made for a session within one boot, in the order of its takes. */
 export async function boxRecords(recordings: string, session: SessionId): Promise<EvidenceRecord[]> {
   const takes = await readdir(join(recordings, session)).catch(() => []);
   const records = await Promise.all(
     takes.map(async (take) => {
-      const text = await readFile(join(recordings, session, take, "records.jsonl"), "utf8");
+      // A take's folder is there before its first record.
+      const text = await readFile(join(recordings, session, take, "records.jsonl"), "utf8").catch(() => "");
       return completeLines(text).map((line) =>
         EvidenceRecord.parse(JSON.parse((JSON.parse(line) as SignedRecord).record)),
       );
     }),
   );
-  return records.flat();
+  const begunMs = (take: EvidenceRecord[]) => take[0]?.at.monotonicMs ?? 0;
+  return records.sort((a, b) => begunMs(a) - begunMs(b)).flat();
 }
 
 export async function countRoom(
