@@ -11,9 +11,12 @@ export default defineConfig({
     projects: [
       project("unit", ["src/**/*.test.ts", "test/support/*.test.ts"], 5_000, true),
       project("rules", ["test/rules/**/*.test.ts"], 60_000, true),
-      project("system", ["test/system/**/*.test.ts"], 120_000, false),
-      project("media", ["test/media/**/*.test.ts"], 120_000, false),
+      project("system", ["test/system/**/*.test.ts"], 240_000, false),
+      project("media", ["test/media/**/*.test.ts"], 240_000, false),
+      project("install", ["test/install/**/*.test.ts"], 300_000, false),
       project("fault", ["test/fault/**/*.test.ts"], 240_000, false),
+      project("appliance", ["test/appliance/**/*.test.ts"], 600_000, false),
+      project("update", ["test/update/**/*.test.ts"], 3_600_000, false),
     ],
   },
 });

@@ -47,12 +47,13 @@ export function removeReceipt(ledger: TakeLedger, seq: number): TakeLedger {
   };
 }
 
+/** How many segments of a take a store has signed for. */
+export const signedSegments = (signed: Signed | undefined): number =>
+  signed === undefined ? 0 : signed.upTo + signed.also.length;
+
 /** Nothing of the take is left to say or to send. */
 export const isSettled = (
   ledger: TakeLedger | undefined,
   take: { ended: boolean; records: number },
   closedSegments: number,
-): boolean =>
-  take.ended &&
-  (ledger?.records ?? 0) >= take.records &&
-  (closedSegments === 0 || (ledger !== undefined && ledger.upTo + ledger.also.length >= closedSegments));
+): boolean => take.ended && (ledger?.records ?? 0) >= take.records && signedSegments(ledger) >= closedSegments;

@@ -9,6 +9,7 @@ import {
   LONGEST_OWN_MS,
   nextSession,
   offerOf,
+  rememberedSessions,
   withOwn,
   type Situation,
 } from "./schedule.ts";
@@ -235,5 +236,36 @@ describe("what somebody in the room may do", () => {
     expect(offerOf(situation({ assignment: live, own: [mine(1)] }))).toEqual({ start: null, stop: null });
     expect(offerOf(situation({ assignment: live, own: [mine(1, { adHoc: true })] })).stop).toEqual({ session: id(1) });
     expect(currentSession(situation({ assignment: live, own: [mine(1)] }))?.begunBy).toBe("schedule");
+  });
+});
+
+describe("what a hub that was put back is told of its sessions", () => {
+  const told = rememberedSessions(
+    plan(
+      session(1, { state: "ended", startedAt: at(-90), endedAt: at(-60) }),
+      session(2, { state: "live", startedAt: at(-10), role: "central" }),
+      session(3, { state: "paused", startedAt: at(-30) }),
+      session(4, { state: "ended", startedAt: at(-120), endedAt: at(-100) }),
+      session(5, { scheduledAt: at(60) }),
+    ),
+    new Set([id(1), id(3), id(5)]),
+    reading(0),
+  );
+
+  test("those recorded here and what is live, oldest first, in the hub's own time", () => {
+    expect(told.map((mine) => mine.id)).toEqual([id(1), id(3), id(2)]);
+    expect(told[0]).toMatchObject({ startedAt: { utc: at(-90), bootId: "" }, endedAt: { utc: at(-60), bootId: "" } });
+    expect(told[2]).toMatchObject({ remembered: { role: "central" }, endedAt: null });
+  });
+
+  test("a paused one is over: nobody could resume it, and it is not recorded", () => {
+    expect(told[1]!.endedAt).toEqual(reading(0));
+    expect(recorded(situation({ assignment: plan(), own: told.slice(0, 2) }))).toBeNull();
+  });
+
+  test("the live one is recorded on, though the hub's schedule does not have it", () => {
+    const decided = decide(situation({ assignment: plan(), own: told }));
+    expect(decided.goal.session).toEqual({ id: id(2), startedAt: at(-10) });
+    expect(decided.end).toEqual([]);
   });
 });

@@ -171,6 +171,31 @@ export function offerOf(situation: Situation): Offer {
 }
 
 /**
+ * Sessions of the hub's that it may have forgotten, as it told them to this room: those that are recorded here, and what
+ * is live. One that is paused is over by this; nobody could resume it, and nobody records people in a pause.
+ * @param recorded sessions of which this box has takes
+ */
+export function rememberedSessions(
+  assignment: HubAssignment | null,
+  recorded: ReadonlySet<SessionId>,
+  at: RoomSession["startedAt"],
+): RoomSession[] {
+  // In the hub's own time, of no boot of this box.
+  const reading = (utc: string): RoomSession["startedAt"] => ({
+    ...{ utc: isoUtc(Date.parse(utc)), monotonicMs: 0, bootId: "" },
+    ...{ hubOffsetMs: null, hubOffsetErrorMs: null },
+  });
+  return (assignment?.sessions ?? [])
+    .filter(({ id, state }) => state === "live" || (state !== "draft" && recorded.has(id)))
+    .sort((a, b) => compare(a.startedAt, b.startedAt))
+    .map(({ id, name, role, state, startedAt, endedAt }) => ({
+      ...{ id, name, adHoc: false, by: "schedule", remembered: { role } },
+      startedAt: reading(startedAt ?? at.utc),
+      endedAt: state === "live" ? null : endedAt === null ? at : reading(endedAt),
+    }));
+}
+
+/**
  * What is kept of the sessions begun here, given what the hub has taken note of. A scheduled one that was ended here
  * stays while the hub still calls it a draft: the box must not begin it once more at the next cut of the line.
  */

@@ -71,6 +71,26 @@ describe("what the box remembers", () => {
       expect((await open(directory)).own()).toEqual([]);
     }));
 
+  test("counts for nothing once the hub was put back: what it confirmed is gone, the schedule and its sessions stay", () =>
+    inFolder(async (directory) => {
+      const state = await open(directory);
+      const take = makeId("take", new Uint8Array(10));
+      const reading = { utc: started, monotonicMs: 5, bootId: "b", hubOffsetMs: null, hubOffsetErrorMs: null };
+      const begun = (i: number, name: string): RoomSession => ({
+        ...{ id: id(i), name, adHoc: true, by: "hand", startedAt: reading, endedAt: null },
+      });
+      await state.takeAssignment(revision(5, session(1, { state: "live", startedAt: started })));
+      await state.setOwn([begun(1, "như phòng biết"), begun(2, "tại phòng")]);
+      await state.updateLedger((ledgerOf, set) => set(take, addReceipt(ledgerOf(take), 0)));
+      expect(state.hubMemory()).toBe(0);
+      await state.startAnew(7, [begun(1, "như máy chủ đã báo")]);
+      const after = await open(directory);
+      expect(after.hubMemory()).toBe(7);
+      expect(after.ledger(take)).toBeUndefined();
+      expect(after.own().map(({ name }) => name)).toEqual(["như máy chủ đã báo", "tại phòng"]);
+      expect(after.assignment()?.revision).toBe(5);
+    }));
+
   test("is not overwritten by an older schedule, or by the same one come late", () =>
     inFolder(async (directory) => {
       const state = await open(directory);

@@ -25,6 +25,17 @@ export interface EdgeState {
   updateLedger(
     change: (ledgerOf: (take: TakeId) => TakeLedger, set: (take: TakeId, next: TakeLedger) => void) => void,
   ): Promise<void>;
+  /** All takes that have one. */
+  ledgerTakes(): TakeId[];
+  /** They have left the working set, and are not asked for again. */
+  forgetTakes(takes: readonly TakeId[]): Promise<void>;
+  /** The hub's memory as this box knows it, see HubWelcome; 0: as it is before it was ever put back. */
+  hubMemory(): number;
+  /**
+   * The hub has another memory: what it confirmed counts for nothing, and what it had told of these sessions is told to
+   * it. In one durable write.
+   */
+  startAnew(hubMemory: number, remembered: readonly RoomSession[]): Promise<void>;
   /** Paired anew, perhaps with another hub: its revisions and sessions begin elsewhere. */
   forgetAssignment(): Promise<void>;
 }
@@ -35,10 +46,13 @@ const EdgeStateFile = z.object({
   takes: z.record(z.string(), TakeLedger),
   own: z.array(RoomSession).default([]),
   hubTime: HubTime.nullable().default(null),
+  hubMemory: z.number().int().default(0),
 });
 type EdgeStateFile = z.infer<typeof EdgeStateFile>;
 
-const emptyState = (): EdgeStateFile => ({ v: 1, assignment: null, takes: {}, own: [], hubTime: null });
+const emptyState = (): EdgeStateFile => ({
+  ...{ v: 1, assignment: null, takes: {}, own: [], hubTime: null, hubMemory: 0 },
+});
 
 export async function openEdgeState(dataDirectory: string, log: Log, clock: Clock): Promise<EdgeState> {
   const path = join(dataDirectory, "state.json");
@@ -70,6 +84,17 @@ export async function openEdgeState(dataDirectory: string, log: Log, clock: Cloc
           (take, next) => (data.takes[take] = next),
         ),
       ),
+    ledgerTakes: () => Object.keys(store.data.takes) as TakeId[],
+    forgetTakes: (takes) =>
+      store.update((data) => {
+        for (const take of takes) delete data.takes[take];
+      }),
+    hubMemory: () => store.data.hubMemory,
+    startAnew: (hubMemory, remembered) =>
+      store.update((data) => {
+        const own = data.own.filter(({ id }) => !remembered.some((session) => session.id === id));
+        Object.assign(data, { hubMemory, takes: {}, own: [...remembered, ...own] });
+      }),
     forgetAssignment: () => store.update((data) => Object.assign(data, { assignment: null, own: [] })),
   };
 }

@@ -29,6 +29,8 @@ export interface BagReport {
   whole: boolean;
   differences: Difference[];
   takes: number;
+  /** Those of the screen, among `takes`. */
+  screenTakes: number;
   segments: number;
   gaps: number;
   frames: number;
@@ -77,6 +79,7 @@ export async function verifyBag(bag: string, options: { caSha256?: string } = {}
     whole: false,
     differences: [],
     takes: 0,
+    screenTakes: 0,
     segments: 0,
     gaps: 0,
     frames: 0,
@@ -159,6 +162,7 @@ export async function verifyBag(bag: string, options: { caSha256?: string } = {}
         report.frames += record.frames;
         recorded.push({ record, folder: dirname(path) });
       }
+      if (record.kind === "takeStart" && record.track === "screen") report.screenTakes++;
       if (record.kind === "gap") report.gaps++;
       if (record.kind === "gap" && record.segment) damaged.add(`${record.segment.take}/${record.segment.seq}`);
     }

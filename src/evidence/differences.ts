@@ -47,7 +47,8 @@ const WORDS: Record<DifferenceCode, string> = {
   receipt: "giấy biên nhận không nói về đúng đoạn ghi này",
   receiptSignature: "chữ ký của trung tâm trên giấy biên nhận không đúng",
   segmentDamaged: "đoạn ghi đã hỏng tại phòng; thiết bị đã ký bản ghi khoảng trống nói rõ điều này",
-  takeMissing: "lượt ghi liền trước của cùng thiết bị không có trong hồ sơ này (có thể thuộc buổi tiếp khác)",
+  takeMissing:
+    "lượt ghi liền trước (cùng loại) của cùng thiết bị không có trong hồ sơ này (có thể thuộc buổi tiếp khác)",
   boxLost: "thiết bị đã mất trước khi gửi hết: phần này không có bản ghi của thiết bị",
   hubCopy: "bản thu tại trung tâm hoặc chữ ký của trung tâm trên lời khai kèm theo không đúng",
 };
@@ -75,6 +76,8 @@ export const WORDS_OF_RESULT = {
   hubKeySha256: "Dấu SHA-256 của khóa công khai của trung tâm (đối chiếu với dấu đã công bố)",
   hubCopies: (pieces: number) =>
     `${pieces} đoạn là bản thu tại trung tâm, thay cho phần mà thiết bị đã mất không gửi về được`,
+  screenTakes: (takes: number) =>
+    `${takes} lượt trong đó ghi màn hình của phòng (hệ thống họp khác), cùng lúc với phòng`,
   counted: (takes: number, segments: number, gaps: number, frames: number) =>
     `${takes} lượt ghi, ${segments} đoạn, ${frames} khung hình, ${gaps} khoảng trống có ghi nguyên nhân`,
 } as const;

@@ -30,6 +30,7 @@ async function main(argv: readonly string[], write: (line: string) => void): Pro
   if (report.caFingerprint !== null) write(`${words.caFingerprint}: ${report.caFingerprint}`);
   if (report.hubKeySha256 !== null) write(`${words.hubKeySha256}: ${report.hubKeySha256}`);
   write(words.counted(report.takes, report.segments, report.gaps, report.frames));
+  if (report.screenTakes > 0) write(words.screenTakes(report.screenTakes));
   if (report.hubCopies > 0) write(words.hubCopies(report.hubCopies));
   write(report.whole ? words.whole : words.notWhole);
   return report.whole ? 0 : 1;

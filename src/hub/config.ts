@@ -30,10 +30,28 @@ export const HubConfigFile = z.strictObject({
       inboxBytesPerBox: z.number().int().min(100e6).default(8e9),
     })
     .prefault({}),
+  backup: z
+    .strictObject({
+      directory: z.string().min(1).optional(),
+      passphraseFile: z.string().min(1).nullable().default(null),
+      keep: z.number().int().positive().default(28),
+    })
+    .prefault({}),
+  releases: z
+    .strictObject({
+      keys: z.string().min(1).nullable().default(null),
+      importDirectory: z.string().min(1).optional(),
+      firstRingHours: z.number().min(0).max(2_160).default(24),
+    })
+    .prefault({}),
   ui: z.string().min(1).optional(),
 });
 
-export interface HubConfig extends Omit<z.infer<typeof HubConfigFile>, "ui"> {
+type File = z.infer<typeof HubConfigFile>;
+
+export interface HubConfig extends Omit<File, "ui" | "backup" | "releases"> {
+  backup: File["backup"] & { directory: string };
+  releases: { keys: string | null; importDirectory: string; firstRingHours: number };
   /** Folder of the built desk. */
   ui: string;
 }
@@ -42,9 +60,22 @@ export interface HubConfig extends Omit<z.infer<typeof HubConfigFile>, "ui"> {
 export function parseHubConfig(text: string, file: string): HubConfig {
   const config = parseConfig(text, file, HubConfigFile, MANUAL);
   const folder = dirname(resolve(file));
+  const dataDirectory = resolve(folder, config.dataDirectory);
+  const { directory, passphraseFile } = config.backup;
+  const { keys, importDirectory, firstRingHours } = config.releases;
   return {
     ...config,
-    dataDirectory: resolve(folder, config.dataDirectory),
+    dataDirectory,
+    backup: {
+      ...config.backup,
+      directory: directory === undefined ? join(dataDirectory, "backups") : resolve(folder, directory),
+      passphraseFile: passphraseFile === null ? null : resolve(folder, passphraseFile),
+    },
+    releases: {
+      keys: keys === null ? null : resolve(folder, keys),
+      importDirectory: resolve(folder, importDirectory ?? join(dataDirectory, "release-import")),
+      firstRingHours,
+    },
     ui: config.ui === undefined ? join(import.meta.dirname, "../../dist/desk") : resolve(folder, config.ui),
   };
 }

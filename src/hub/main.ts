@@ -15,13 +15,14 @@ import {
   writeDurable,
   type Log,
 } from "../platform/platform.ts";
-import type { PointId } from "../protocol/protocol.ts";
+import { CLOSE_NOT_ON_STAGE, type PointId } from "../protocol/protocol.ts";
 import { createAccounts } from "./accounts/accounts.ts";
 import { createAlarms } from "./alarms/alarms.ts";
 import { createArchive } from "./archive/archive.ts";
 import { readHubConfig, type HubConfig } from "./config.ts";
-import { openDatabase } from "./database/database.ts";
-import { createFleet, openAuthority } from "./fleet/fleet.ts";
+import { createUpkeep, openDatabase } from "./database/database.ts";
+import { parseReleaseKeys } from "../evidence/evidence.ts";
+import { createFleet, openAuthority, type Fleet } from "./fleet/fleet.ts";
 import { createGateway, type Gateway } from "./gateway/gateway.ts";
 import { greeting, resetNotice } from "./greeting.ts";
 import { createDesk } from "./http/http.ts";
@@ -29,7 +30,12 @@ import { createHubCopy } from "./hub-copy/hub-copy.ts";
 import { createIngest } from "./ingest/ingest.ts";
 import { createLive } from "./live/live.ts";
 import { createProvince } from "./province/province.ts";
+import { createProvisioning } from "./provisioning/provisioning.ts";
+import { createReleases } from "./releases/releases.ts";
 import { createReception } from "./reception/reception.ts";
+import { createStages } from "./stage/stage.ts";
+import { feedSupervisor, supervisorTerms } from "./supervisor.ts";
+import { versionOf } from "./version.ts";
 
 const USAGE = "usage: node src/hub/main.ts --config FILE [--reset-administrator]";
 /** After a start, boxes have this long to come back before a running session notes them as lost. */
@@ -112,8 +118,22 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
     limits: config.storage,
   });
   const alarms = createAlarms({ db, clock, log });
-  const fleet = await createFleet({
-    ...{ db, clock, log, authority, assignments: reception, records: archive.records, alarms },
+  const releases = await createReleases({
+    ...{ db, clock, log, directory: folder("releases") },
+    importDirectory: config.releases.importDirectory,
+    keys: config.releases.keys === null ? new Map() : parseReleaseKeys(await readFile(config.releases.keys, "utf8")),
+    firstRingHours: config.releases.firstRingHours,
+    keepFreeBytes: config.storage.keepFreeBytes ?? 0,
+    inForce: () => fleet.inForce(),
+    send: (box, message) => fleet.send(box, message),
+  });
+  const fleet: Fleet = await createFleet({
+    ...{ db, clock, log, authority, assignments: reception, records: archive.records, alarms, releases },
+    stage: {
+      connected: (box) => stages.connected(box),
+      hand: (box, session, raised) => stages.hand(box, session, raised),
+      level: (box, level) => stages.level(box, level),
+    },
   });
   const live = createLive({ clock, log });
   const hubCopy = createHubCopy({
@@ -126,7 +146,41 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
     onChange: (session) => desk.recordingChanged(session),
   });
   const ingest = createIngest({ clock, log, sink: hubCopy.keeping(live.sink) });
-  const desk = createDesk({ db, clock, log, accounts, reception, live, fleet, archive, hubCopy, ui: config.ui });
+  const stages = createStages({
+    ...{ db, clock, log, running: () => reception.running(), rooms: () => fleet.rooms() },
+    publishing: (box) => live.publishing(box),
+    send: (box, message) => fleet.send(box, message),
+    silence: (boxes) => live.silence(boxes),
+  });
+  const listening = { tls: config.listen.port };
+  const provisioning = createProvisioning({
+    ...{
+      log,
+      clock,
+      signer: authority.signer,
+      fleet,
+      caPem: authority.caPem,
+      hostNames: config.hostNames,
+      tlsPort: () => listening.tls,
+    },
+    audit: (actor, act, detail) => accounts.audit(actor, act, detail),
+  });
+  const desk = createDesk({
+    db,
+    clock,
+    log,
+    accounts,
+    reception,
+    live,
+    fleet,
+    archive,
+    hubCopy,
+    stages,
+    provisioning,
+    releases,
+    ui: config.ui,
+    version: await versionOf(),
+  });
   const province =
     config.province === null
       ? undefined
@@ -138,6 +192,7 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
           target: config.province.target,
           signer: authority.signer,
           onCopied: (copy) => archive.noteCopied(copy),
+          onSourceDamaged: (damaged) => archive.fetchAgain(damaged),
         });
 
   // Rooms that this life of the hub has never seen: the fleet tells of their return as of any other change.
@@ -151,8 +206,14 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
     fleet.broadcastAssignments();
     desk.sessionChanged(session);
     desk.recordingChanged(session);
+    stages.refresh().catch(swallow("stages"));
     noteMissing().catch(swallow("noteMissing"));
   });
+  stages.onChange((session, logged) => {
+    desk.stageChanged(session);
+    if (logged) desk.sessionChanged(session);
+  });
+  await stages.refresh();
   alarms.onChange((session) => {
     desk.sessionChanged(session);
     desk.recordingChanged(session);
@@ -160,10 +221,16 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
   fleet.onLink((point, change) => void reception.noteRoom(point, change).catch(swallow("noteRoom")));
   fleet.onChange((point) => {
     desk.roomsChanged();
+    stages.refresh().catch(swallow("stages"));
     if (missing.delete(point)) noteMissing().catch(swallow("noteMissing"));
   });
-  live.onChange(() => desk.roomsChanged());
+  stages.onLevels((levels) => desk.levels(levels));
+  live.onChange((box) => {
+    desk.roomsChanged();
+    stages.liveChanged(box);
+  });
   fleet.pairing.onWaiting(() => desk.waitingBoxesChanged());
+  releases.onChange(() => desk.roomsChanged());
   archive.onRoom(() => desk.hubDiskChanged());
   archive.onChange((session) => {
     desk.recordingChanged(session);
@@ -171,7 +238,8 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
   });
 
   // What can fail slowly runs from here on; each of these retries by itself and ends with the signal.
-  background.push(archive.run(signal), hubCopy.run(signal));
+  background.push(archive.run(signal), hubCopy.run(signal), stages.run(signal), releases.run(signal));
+  background.push(createUpkeep({ db, clock, log }).run(signal));
   if (province) background.push(province.run(signal));
   clock
     .sleep(COME_BACK_MS, signal)
@@ -188,6 +256,16 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
     handlers: {
       rtmp: (socket, box) => ingest.accept(socket, box),
       control: (ws, box) => fleet.attach(ws, box),
+      live(ws, box, target, kind) {
+        const end = () => ws.close(CLOSE_NOT_ON_STAGE);
+        const watching = stages.admit({ kind: "room", box }, target, kind, end);
+        if (!watching) return end();
+        ws.once("close", () => watching.leave());
+        live.addViewer(ws, target, kind, watching.gate);
+        return undefined;
+      },
+      release: (request, response, box, file) => releases.serve(request, response, box, file),
+      rsyncArriving: (box) => archive.inboxChanged(box),
       rsyncDone: (box) => archive.inboxChanged(box),
       admitFiles: (box) => archive.admit(box),
     },
@@ -221,6 +299,7 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
     tls: await listenTls(gateway, config.listen),
     loopback: await listenLoopback(loopback, config.loopback.port),
   };
+  listening.tls = ports.tls;
   // After everything that may stop a start: the password is shown once, here.
   const administrator = await accounts.ensureAdministrator();
   await writeDurable(portsFile, JSON.stringify(ports));
@@ -234,6 +313,8 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
       administrator,
     }),
   );
+  const alive = async () => void (await db.selectFrom("counter").select("name").limit(1).execute());
+  await feedSupervisor({ log, clock, terms: supervisorTerms(process.env, process.pid), alive }, signal);
   await aborted(signal);
   await rm(portsFile, { force: true });
 }

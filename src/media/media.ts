@@ -3,3 +3,4 @@ export * from "./avc.ts";
 export * from "./aac.ts";
 export * from "./mpegts.ts";
 export * from "./stamp.ts";
+export * from "./websocket.ts";

@@ -48,6 +48,7 @@ describe("MPEG-TS counter", () => {
       audioPackets: 1,
       firstVideoMs: 100,
       lastVideoMs: 180,
+      videoHoles: [],
       strayBytes: 0,
     });
   });

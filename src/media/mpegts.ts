@@ -20,12 +20,17 @@ export interface MpegTsCount {
   /** Presentation times of the first and the last video frame, milliseconds, unwrapped; undefined without video. */
   firstVideoMs: number | undefined;
   lastVideoMs: number | undefined;
+  /** Longer than HOLE_MS without a picture: times of the frames before and after, on the same scale as the first. */
+  videoHoles: { lastMs: number; nextMs: number }[];
   /** Presentation times of sound likewise. */
   firstAudioMs: number | undefined;
   lastAudioMs: number | undefined;
   /** Bytes that belong to no packet: 0 in a sound file, and below 188 in one that was cut off. */
   strayBytes: number;
 }
+
+/** A camera that gives few frames in the dark leaves none of these. */
+export const HOLE_MS = 500;
 
 export interface MpegTsCounter {
   push(chunk: Uint8Array): void;
@@ -130,6 +135,7 @@ export function createMpegTsCounter(onFrame?: (frame: PassedFrame) => void): Mpe
       ...counted,
       firstVideoMs: videoTime.firstMs(),
       lastVideoMs: videoTime.lastMs(),
+      videoHoles: [...videoTime.holes],
       firstAudioMs: audioTime.firstMs(),
       lastAudioMs: audioTime.lastMs(),
       strayBytes: stray + rest.length,
@@ -148,13 +154,17 @@ function ptsTicks(packet: Uint8Array, start: number): number | undefined {
 function createTimeSpan() {
   let first: number | undefined;
   let last: number | undefined;
+  const holes: { lastMs: number; nextMs: number }[] = [];
   const inMs = (ticks: number | undefined) => (ticks === undefined ? undefined : ticks / TICKS_PER_MS);
   return {
+    holes,
     note(ticks: number | undefined) {
       if (ticks === undefined) return;
       first ??= ticks;
       const reference = last ?? ticks;
       last = Math.max(reference, ticks + Math.round((reference - ticks) / PTS_WRAP) * PTS_WRAP);
+      if (last - reference > HOLE_MS * TICKS_PER_MS)
+        holes.push({ lastMs: reference / TICKS_PER_MS, nextMs: last / TICKS_PER_MS });
     },
     firstMs: () => inMs(first),
     lastMs: () => inMs(last),

@@ -20,8 +20,15 @@ export async function makeDirectory(path: string, mode = 0o700): Promise<void> {
   for (let dir = path; dir.length >= first.length; dir = dirname(dir)) await syncDirectory(dirname(dir));
 }
 
+/** EIO, EBADMSG, EUCLEAN: a bad sector, or a file system that does not believe its own tree; no try will be better. */
+const UNREADABLE = new Set([-5, -74, -117]);
+
+/** Whether it is the file that cannot be read, and not the moment. */
+export const isUnreadable = (error: unknown): boolean => UNREADABLE.has((error as NodeJS.ErrnoException).errno ?? 0);
+
 /**
  * The one durable write: temporary file, fsync, rename, fsync of the directory. Readers see the old or the new.
+ * @param mode as it is, whatever the umask: an answer that its reader may not read was never given
  * @param temporaryDirectory on the same file system; a crash leaves its temporary file there
  */
 export async function writeDurable(
@@ -33,6 +40,7 @@ export async function writeDurable(
   const temporary = join(temporaryDirectory, `.${randomBytes(6).toString("hex")}.tmp`);
   const handle = await open(temporary, "wx", mode);
   try {
+    await handle.chmod(mode);
     await handle.writeFile(data);
     await handle.sync();
   } catch (error) {
@@ -50,6 +58,7 @@ export async function createDurable(path: string, data: string | Uint8Array, mod
   const temporary = join(dirname(path), `.${randomBytes(6).toString("hex")}.tmp`);
   const handle = await open(temporary, "wx", mode);
   try {
+    await handle.chmod(mode);
     await handle.writeFile(data);
     await handle.sync();
     await handle.close();
@@ -95,6 +104,24 @@ export async function syncFile(path: string): Promise<number | undefined> {
   }
 }
 
+/** A file that another process is writing, held open: ten openings a second cost more than what they are for. */
+export interface SyncedFile extends AsyncDisposable {
+  readonly path: string;
+  /** fdatasync, as {@link syncFile}. */
+  sync(): Promise<void>;
+}
+
+/** @returns undefined where there is no such file */
+export async function openSynced(path: string): Promise<SyncedFile | undefined> {
+  try {
+    const handle = await open(path, constants.O_RDONLY);
+    return { path, sync: () => handle.datasync(), [Symbol.asyncDispose]: () => handle.close() };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
 /** An append-only file of lines; append resolves when the lines are on disk. Opens (or makes) it for one writer. */
 export interface LineFile extends AsyncDisposable {
   append(...lines: string[]): Promise<void>;
@@ -116,6 +143,43 @@ export async function openLineFile(path: string, mode = 0o600): Promise<LineFile
 /** Gives back blocks that were kept ready behind a file's end; the file itself stays as it is. */
 export async function trimFile(path: string, sizeBytes: number): Promise<void> {
   await truncate(path, sizeBytes);
+}
+
+const CHUNK_BYTES = 64 * 1024;
+
+/** Complete lines of a line file, a chunk of it in memory at a time; none where there is no such file. */
+export async function* readLines(path: string): AsyncGenerator<string> {
+  const handle = await open(path, constants.O_RDONLY).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  });
+  if (!handle) return;
+  await using file = handle;
+  const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  let rest = Buffer.alloc(0);
+  for (;;) {
+    const { bytesRead } = await file.read(chunk, 0, chunk.length, null);
+    if (bytesRead === 0) return;
+    const data = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
+    let start = 0;
+    for (let end = data.indexOf("\n"); end >= 0; end = data.indexOf("\n", start)) {
+      yield data.toString("utf8", start, end);
+      start = end + 1;
+    }
+    rest = data.subarray(start);
+  }
+}
+
+/** The last line of a line file that ends in a line feed; undefined where there is none of at most 64 kB. */
+export async function readLastLine(path: string): Promise<string | undefined> {
+  await using file = await open(path, constants.O_RDONLY);
+  const { size } = await file.stat();
+  const tail = Buffer.allocUnsafe(Math.min(size, CHUNK_BYTES));
+  const { bytesRead } = await file.read(tail, 0, tail.length, size - tail.length);
+  if (bytesRead < tail.length || tail.at(-1) !== 0x0a) return undefined;
+  const before = tail.lastIndexOf("\n", -2);
+  if (before < 0 && size > tail.length) return undefined;
+  return tail.toString("utf8", before + 1, tail.length - 1);
 }
 
 /** Complete lines of a line file's text; a last line without its line feed was cut off by a crash and is left out. */

@@ -18,6 +18,24 @@ describe("createLog", () => {
     expect(lines[1]).toMatchObject({ event: "line.lost", repeated: 4 });
   });
 
+  test("a flood that goes on is told once a minute, and once it is over as before", () => {
+    const { lines, now, log } = open();
+    const perSecond = (seconds: number) => {
+      for (let i = 0; i < seconds * 10; i++, now.ms += 100) log.warn("gateway.refused", { reason: "notTls" });
+    };
+    perSecond(3_600);
+    expect(lines.length).toBeLessThan(70);
+    expect(lines.reduce((sum, { repeated }) => sum + 1 + Number(repeated ?? 0), 0)).toBeGreaterThan(35_300);
+    now.ms += 120_000;
+    log.warn("gateway.refused", { reason: "notTls" });
+    const before = lines.length;
+    for (let i = 0; i < 5; i++) {
+      now.ms += 2_000;
+      log.warn("gateway.refused", { reason: "notTls" });
+    }
+    expect(lines.length - before).toBeGreaterThanOrEqual(4);
+  });
+
   test("a flood of one reason does not hide another", () => {
     const { lines, log } = open();
     for (let i = 0; i < 50; i++) log.warn("gateway.refused", { reason: "notTls" });

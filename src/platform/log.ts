@@ -14,12 +14,15 @@ export interface Log {
 }
 
 const REPEAT_WINDOW_MS = 1_000;
+/** Of a flood that does not end: a day of it is a thousand lines and not a hundred thousand. */
+const FLOOD_WINDOW_MS = 60_000;
 /** Events and reasons are closed lists; this is for one that is not. */
 const MAX_KINDS = 1_000;
 
 /**
- * A warn or error event (of one `reason`, where it has one) that repeats within a second is counted, not printed; the next line of it carries
- * `repeated`. A fuzzer or a dead line cannot fill a disk.
+ * A warn or error event (of one `reason`, where it has one) that repeats within a second is counted, not printed; the next
+ * line of it carries `repeated`. While it goes on so, each next line is twice as far away, up to a minute. A fuzzer or a
+ * dead line cannot fill a disk.
  */
 export function createLog(
   clock: Pick<Clock, "wallMs" | "monotonicMs">,
@@ -27,7 +30,7 @@ export function createLog(
   minimum: LogLevel = "info",
 ): Log {
   const order: LogLevel[] = ["debug", "info", "warn", "error"];
-  const seen = new Map<string, { untilMs: number; repeated: number }>();
+  const seen = new Map<string, { untilMs: number; windowMs: number; repeated: number }>();
   const make = (bound: LogFields): Log => {
     const emit = (level: LogLevel, event: string, fields: LogFields = {}) => {
       if (order.indexOf(level) < order.indexOf(minimum)) return;
@@ -43,7 +46,9 @@ export function createLog(
         }
         repeated = last?.repeated || undefined;
         if (seen.size >= MAX_KINDS) seen.clear();
-        seen.set(key, { untilMs: now + REPEAT_WINDOW_MS, repeated: 0 });
+        const goesOn = last && repeated && now < last.untilMs + last.windowMs;
+        const windowMs = goesOn ? Math.min(last.windowMs * 2, FLOOD_WINDOW_MS) : REPEAT_WINDOW_MS;
+        seen.set(key, { untilMs: now + windowMs, windowMs, repeated: 0 });
       }
       const at = new Date(clock.wallMs()).toISOString();
       write(`${JSON.stringify({ at, level, event, ...bound, ...fields, repeated })}\n`);

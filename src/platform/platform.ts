@@ -5,6 +5,7 @@ export * from "./files.ts";
 export * from "./inspect.ts";
 export * from "./lifetime.ts";
 export * from "./log.ts";
+export * from "./mounts.ts";
 export * from "./process.ts";
 export * from "./store.ts";
 export * from "./tcp-queues.ts";

@@ -172,13 +172,20 @@ export interface AdoptedProcess {
 
 const ADOPTED_POLL_MS = 100;
 
-/** Takes over a process that an earlier life of this program started; undefined if it is gone. */
-export function adoptProcess(identity: string): AdoptedProcess | undefined {
+/**
+ * Takes over a process that an earlier life of this program started; undefined if it is gone.
+ * @param told of its exit, where this life is its parent after all
+ */
+export function adoptProcess(identity: string, told?: Promise<unknown>): AdoptedProcess | undefined {
   const pid = Number(identity.split(":")[0]);
   const alive = () => processIdentity(pid) === identity;
   if (!alive()) return undefined;
   // Only a parent is told of an exit, so a stranger has to look.
   const exited = new Promise<void>((resolve) => {
+    if (told) {
+      void told.then(() => resolve());
+      return;
+    }
     const timer = setInterval(() => {
       if (alive()) return;
       clearInterval(timer);

@@ -11,6 +11,8 @@ export const ALARM_CAUSES = [
   "pictureDark",
   "pictureFrozen",
   "microphoneNone",
+  "cameraSpare",
+  "microphoneSpare",
   "soundSilent",
   "soundClipping",
   "soundHum",
@@ -18,8 +20,16 @@ export const ALARM_CAUSES = [
   "encoderSlow",
   "frameRateLow",
   "avOffset",
+  "echoOpen",
+  "screenNotRecording",
+  "diskFailing",
+  "diskWorn",
+  "batteryEmpty",
 ] as const;
 export type AlarmCause = (typeof ALARM_CAUSES)[number];
+
+/** What only the hub can see. `identityTwin`: two boxes speak with the identity of one. */
+export type HubAlarmCause = "identityTwin";
 
 /** One alarm from its raising to its clearing; the later statement (with `clearedAt`) replaces the earlier. */
 export const Alarm = z.looseObject({

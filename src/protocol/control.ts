@@ -1,8 +1,13 @@
 import { z } from "zod";
 import { Alarm } from "./alarms.ts";
+import { DeviceOrder } from "./devices.ts";
 import { Health } from "./health.ts";
 import { BoxId, PointId, SessionId, TakeId } from "./ids.ts";
 import { ClockReading, SignedRecord } from "./records.ts";
+import { BoxUpdate, HubRelease } from "./release.ts";
+import { ResetOutcome } from "./reset.ts";
+import { PointRole, SessionState } from "./session.ts";
+import { RoomStage } from "./stage.ts";
 
 /**
  * Messages over the control WebSocket (ALPN diemcau-http, path CONTROL_PATH), one JSON object per text frame.
@@ -18,15 +23,21 @@ export type EdgeProtocol = keyof typeof ALPN;
 /** The name in the hub's certificate: boxes verify this and not the address, so a hub may move without re-pairing. */
 export const HUB_TLS_NAME = "hub.diemcau.internal";
 
-export const SessionState = z.enum(["draft", "live", "paused", "ended"]);
-export type SessionState = z.infer<typeof SessionState>;
-export const PointRole = z.enum(["central", "delegate"]);
-export type PointRole = z.infer<typeof PointRole>;
-
 /** Length of a session for which nobody said another, in minutes. */
 export const PLANNED_MINUTES = 240;
 /** Longer than any reception; a slip of the hand must not reserve a whole disk. */
 export const PLANNED_MINUTES_MAX = 24 * 60;
+
+/** Without a user name: it would be shown, and stored, with its password. */
+export const COMPANION_ADDRESS = /^https:\/\/[^\s/@?#]+(?:[/?#]\S*)?$/;
+
+/** Another meeting system that carries a session's talk: the page that each room opens on its screen. */
+export const Companion = z.looseObject({
+  url: z.string().max(2_000).regex(COMPANION_ADDRESS, "must be an https address without a user name"),
+  /** Of the system, as people call it. */
+  name: z.string().min(1).max(80),
+});
+export type Companion = z.infer<typeof Companion>;
 
 /** A session as a box needs to know it. */
 export const AssignedSession = z.looseObject({
@@ -40,6 +51,8 @@ export const AssignedSession = z.looseObject({
   /** When the session became live (first start), null before. */
   startedAt: z.iso.datetime().nullable(),
   endedAt: z.iso.datetime().nullable(),
+  /** What cannot be understood costs the room its companion, and never its sessions. */
+  companion: Companion.nullish().catch(null),
 });
 export type AssignedSession = z.infer<typeof AssignedSession>;
 
@@ -50,6 +63,8 @@ export const BoxHello = z.looseObject({
   controlVersion: z.number(),
   agentVersion: z.string(),
   bootId: z.string(),
+  /** Names this run of the agent: two boxes with one identity are told by it. Boxes of before do not say. */
+  life: z.string().min(1).max(64).optional(),
   /** Takes that still hold something unreceipted, so that the hub can say what it lacks. */
   takes: z.array(z.looseObject({ session: SessionId, take: TakeId, records: z.number().int() })),
   /** Takes that are at the hub and whose province receipts the box lacks: it keeps their files until it has them. */
@@ -76,6 +91,8 @@ export const RoomSession = z.looseObject({
   startedAt: ClockReading,
   /** When the room stopped recording it by itself; null while it goes on, or where the hub has taken over. */
   endedAt: ClockReading.nullable(),
+  /** Begun by the hub, which was put back to an earlier state since: what it had told this box of it. */
+  remembered: z.looseObject({ role: PointRole }).optional(),
 });
 /** All sessions begun in the room that the hub has not taken note of to their end; `at` is when this was said. */
 export const BoxRoomSessions = z.looseObject({
@@ -85,6 +102,18 @@ export const BoxRoomSessions = z.looseObject({
 });
 /** Alarms raised or cleared; said again on each connection until the hub has kept them. */
 export const BoxAlarms = z.looseObject({ type: z.literal("alarms"), items: z.array(Alarm).max(100) });
+/** Somebody in the room asks to speak, or does not any more. */
+export const BoxHand = z.looseObject({ type: z.literal("hand"), session: SessionId, raised: z.boolean() });
+/** About five times a second while in a session: how loud it is at the microphone (LUFS), and whether it is speech. */
+export const BoxLevels = z.looseObject({ type: z.literal("levels"), lufs: z.number().nullable(), speech: z.boolean() });
+/** What became of an order to forget everything; `order` is its id. */
+export const BoxResetAnswer = z.looseObject({
+  type: z.literal("resetAnswer"),
+  order: z.string().max(64),
+  outcome: ResetOutcome,
+});
+/** The certificate's last year has begun: a request (PEM) with the key that it has now. */
+export const BoxRenewal = z.looseObject({ type: z.literal("renew"), csrPem: z.string().max(4_096) });
 export const BoxMessage = z.discriminatedUnion("type", [
   BoxHello,
   BoxRecords,
@@ -92,12 +121,19 @@ export const BoxMessage = z.discriminatedUnion("type", [
   BoxClock,
   BoxRoomSessions,
   BoxAlarms,
+  BoxHand,
+  BoxLevels,
+  BoxResetAnswer,
+  BoxRenewal,
+  BoxUpdate,
 ]);
 export type BoxMessage = z.infer<typeof BoxMessage>;
 export type BoxHello = z.infer<typeof BoxHello>;
 export type BoxRecords = z.infer<typeof BoxRecords>;
+export type BoxLevels = z.infer<typeof BoxLevels>;
 export type RoomSession = z.infer<typeof RoomSession>;
 export type BoxRoomSessions = z.infer<typeof BoxRoomSessions>;
+export type BoxResetAnswer = z.infer<typeof BoxResetAnswer>;
 export type BoxAlarms = z.infer<typeof BoxAlarms>;
 
 // ---- hub → box
@@ -107,6 +143,11 @@ export const HubWelcome = z.looseObject({
   controlVersion: z.number(),
   box: BoxId,
   point: z.object({ id: PointId, name: z.string() }),
+  /**
+   * Another number than before: the hub was put back to an earlier state, so whatever it told and signed may be unknown
+   * to it. Hubs of before do not say.
+   */
+  memory: z.number().int().nonnegative().optional(),
 });
 /** The whole truth about this box's sessions; a lower or equal revision than one already seen is ignored. */
 export const HubAssignment = z.looseObject({
@@ -144,6 +185,16 @@ export const HubAlarmsKept = z.looseObject({
   type: z.literal("alarmsKept"),
   items: z.array(z.looseObject({ id: z.string(), cleared: z.boolean() })),
 });
+/** Null: the room is in no running session. A box that loses the channel knows of no stage until the next one comes. */
+export const HubStage = z.looseObject({ type: z.literal("stage"), stage: RoomStage.nullable() });
+/** Names of the desk's users who see or hear this room now, in a session or not. */
+export const HubWatched = z.looseObject({ type: z.literal("watched"), by: z.array(z.string()) });
+/** `order` holds the exact bytes of a ResetOrder. */
+export const HubReset = z.looseObject({ type: z.literal("reset"), order: SignedRecord });
+/** For the key that the box has now; the former certificate holds until this one has been seen. */
+export const HubRenewed = z.looseObject({ type: z.literal("renewed"), certificatePem: z.string() });
+/** Said on each connection and when it changes; null: nobody has put this room's devices in order. */
+export const HubDevices = z.looseObject({ type: z.literal("devices"), order: DeviceOrder.nullable() });
 export const HubMessage = z.discriminatedUnion("type", [
   HubWelcome,
   HubAssignment,
@@ -153,6 +204,12 @@ export const HubMessage = z.discriminatedUnion("type", [
   HubClock,
   HubAdopted,
   HubAlarmsKept,
+  HubStage,
+  HubWatched,
+  HubReset,
+  HubRenewed,
+  HubDevices,
+  HubRelease,
 ]);
 export type HubMessage = z.infer<typeof HubMessage>;
 export type HubAssignment = z.infer<typeof HubAssignment>;

@@ -29,7 +29,7 @@ describe("the lamps of a room", () => {
     expect([lamps.picture, lamps.sound]).toEqual(["unknown", "unknown"]);
   });
 
-  it("follow the box's alarms, known ones, and each once", () => {
+  it("never-again 1: follow the box's alarms, known ones, and each once", () => {
     const causes = ["soundSilent", "pictureBlack", "somethingNewer"];
     const lamps = lampsOf({ ...health, alarms: causes.map((cause) => ({ cause, since })) }, true, true);
     expect(lamps).toMatchObject({ picture: "bad", sound: "bad", troubles: ["pictureBlack", "soundSilent"] });

@@ -1,6 +1,8 @@
 import { z } from "zod";
-import { ALARM_CAUSES, type AlarmCause } from "./alarms.ts";
+import { ALARM_CAUSES, type AlarmCause, type HubAlarmCause } from "./alarms.ts";
+import { RoomDevices } from "./devices.ts";
 import { SessionId, TakeId } from "./ids.ts";
+import { SoundTest } from "./sound.ts";
 
 const loadState = z.enum(["up", "down", "unknown"]);
 
@@ -31,6 +33,19 @@ export const BoxSpace = z.looseObject({
     .optional(),
 });
 export type BoxSpace = z.infer<typeof BoxSpace>;
+/** One of the box's disks, by its own word. */
+export const DiskFacts = z.looseObject({
+  /** As the kernel calls it. */
+  name: z.string(),
+  model: z.string(),
+  /** `worn`: to be replaced at the next visit. `failing`: now. */
+  state: z.enum(["ok", "worn", "failing"]),
+  /** Of its life; it may be more than 100. */
+  usedPercent: z.number().nullable(),
+  facts: z.string(),
+});
+export type DiskFacts = z.infer<typeof DiskFacts>;
+
 /** What a box sends live, as its line allows: everything; the small picture and sound; sound alone. */
 export const LiveQuality = z.enum(["full", "small", "sound"]);
 export type LiveQuality = z.infer<typeof LiveQuality>;
@@ -55,6 +70,8 @@ export const Health = z.looseObject({
     duplicatedFrames: z.number(),
     /** Media seconds per second; below 1 the machine does not keep up. */
     speed: z.number(),
+    /** What makes the record, and why that. */
+    by: z.looseObject({ kind: z.enum(["software", "vaapi"]).catch("software"), why: z.string() }).optional(),
   }),
   /**
    * While recording measured in the file that is being written, otherwise at the device; "none" where there is no
@@ -68,6 +85,10 @@ export const Health = z.looseObject({
     /** Speech heard within the last 30 s. */
     speech: z.boolean(),
   }),
+  /** Of the live sound: `open` where the other rooms may hear themselves. Absent where no microphone is sent. */
+  echo: z.enum(["cancelled", "open"]).optional(),
+  /** The last one in this boot, with the microphone that is in use now; a newer box's that is not understood is none. */
+  soundTest: SoundTest.optional().catch(undefined),
   link: z.looseObject({
     control: loadState,
     live: loadState,
@@ -86,6 +107,12 @@ export const Health = z.looseObject({
     unsyncedBytes: z.number(),
   }),
   source: z.string(),
+  /** Cameras and microphones; absent where they are not chosen from what is plugged in. */
+  devices: RoomDevices.optional(),
+  /** Those that say something of themselves; absent from boxes that do not ask. */
+  disks: z.array(DiskFacts).max(50).optional(),
+  /** The battery of the box's clock is empty. Absent where there is no such clock. */
+  batteryEmpty: z.boolean().optional(),
   /** Boxes of before say nothing of it. */
   space: BoxSpace.optional(),
   /** What the file says that is being written; null while none is, absent from boxes that do not look into it. */
@@ -112,7 +139,10 @@ export type Lamp = "ok" | "warn" | "bad" | "unknown";
 /** One cause, one code; the screens hold the repair in words for each. */
 export type Trouble =
   | AlarmCause
+  | HubAlarmCause
   | "offline"
+  /** Seen at the hub only: it cannot read the box's certificate, and refuses it. */
+  | "identityDamaged"
   | "liveDown"
   | "diskFull"
   | "lineSmall"
@@ -165,15 +195,15 @@ export function lampsOf(health: Health | undefined, connected: boolean, mustReco
   return {
     picture: worst(
       ["diskFull", "encoderFailed", "cameraNone", "pictureBlack", "notRecording"],
-      ["pictureDark", "pictureFrozen", "encoderSlow", "frameRateLow"],
+      ["cameraSpare", "pictureDark", "pictureFrozen", "encoderSlow", "frameRateLow"],
       started && checked && health.picture !== "unknown",
     ),
     sound: worst(
       ["diskFull", "encoderFailed", "microphoneNone", "soundSilent"],
-      ["soundClipping", "soundHum", "soundNoSpeech", "avOffset"],
+      ["microphoneSpare", "soundClipping", "soundHum", "soundNoSpeech", "avOffset", "echoOpen"],
       started && checked && health.sound.state !== "unknown" && (health.file?.speech ?? true),
     ),
-    link: worst(["offline"], ["liveDown", "lineSmall", "lineSound", "syncBehind"], true),
+    link: worst(["offline"], ["liveDown", "lineSmall", "lineSound", "syncBehind", "screenNotRecording"], true),
     troubles,
   };
 }

@@ -1,4 +1,5 @@
 import type { BoxId, PointId, SessionId, TakeId } from "./ids.ts";
+import type { Track } from "./records.ts";
 
 /**
  * The only place where names of segments, streams and archive files are made and read. All paths are relative,
@@ -68,6 +69,8 @@ export function hubCopyFiles(n: number) {
   return { media: `${stem}.ts`, statement: `${stem}.json`, signature: `${stem}.json.sig` } as const;
 }
 
+const viewingStem = (point: PointId, track: Track): string => `viewing/${point}${track === "room" ? "" : `-${track}`}`;
+
 /** Files of a bag that are named once. Paths are relative to the bag, which is the folder named after its session. */
 export const BAG = {
   declaration: "bagit.txt",
@@ -82,8 +85,8 @@ export const BAG = {
   boxKey: (box: BoxId) => `keys/${box}.pub.pem`,
   chain: "chain.jsonl",
   chainSignature: "chain.jsonl.sig",
-  viewing: (point: PointId) => `viewing/${point}.mp4`,
-  viewingSources: (point: PointId) => `viewing/${point}.json`,
+  viewing: (point: PointId, track: Track) => `${viewingStem(point, track)}.mp4`,
+  viewingSources: (point: PointId, track: Track) => `${viewingStem(point, track)}.json`,
 } as const;
 
 /** What a box publishes: the large picture, the small one for grids and poor lines, and the sound; apart from each other. */

@@ -4,7 +4,8 @@ import { BoxId, PointId, SessionId, TakeId } from "./ids.ts";
 /**
  * Evidence records. A take is a chain of records, each signed by the box over its exact bytes (one line of JSON,
  * UTF-8, no line feed). `prev` is the SHA-256 of the previous record's bytes; the first record of a take points at
- * the last record the box ever made (or at GENESIS), so takes cannot be dropped or put in another order unseen.
+ * the last record that the box ever made in the same track (or at GENESIS), so takes cannot be dropped or put in another
+ * order unseen.
  *
  * Parsed loosely: a hub reads records of older and newer boxes. The bytes, not the parsed form, are the evidence.
  */
@@ -36,11 +37,24 @@ export const GapCause = z.enum([
   "agentDied",
   "powerLost",
   "deviceLost",
+  /** A better camera or microphone was there again, and a new take began with it. */
+  "deviceChanged",
+  /** The disk that was recorded to took no more, and the recording went on on another one. */
+  "mediumFailed",
   /** A finished segment could not be read back as it was written. */
   "segmentDamaged",
+  /** Within a take: the camera or the encoder left frames out. The sound of that time is there, if it was not lost too. */
+  "framesMissing",
   "unknown",
 ]);
 export type GapCause = z.infer<typeof GapCause>;
+
+/**
+ * What a take shows: the room's own camera and microphone, or what its screen showed and played while another meeting
+ * system carried the talk. Each track of a box is a chain of takes of its own; both may be recorded at the same time.
+ */
+export const TRACKS = ["room", "screen"] as const;
+export type Track = (typeof TRACKS)[number];
 
 const recordBase = {
   v: z.literal(1),
@@ -58,6 +72,8 @@ const recordBase = {
 export const TakeStartRecord = z.looseObject({
   ...recordBase,
   kind: z.literal("takeStart"),
+  /** Boxes of before record the room alone, and do not say so. */
+  track: z.enum(TRACKS).default("room"),
   agentVersion: z.string(),
   video: z.looseObject({ codec: z.string(), width: z.number(), height: z.number(), frameRate: z.number() }).nullable(),
   audio: z.looseObject({ codec: z.string(), sampleRate: z.number(), channels: z.number() }).nullable(),

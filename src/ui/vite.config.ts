@@ -48,12 +48,31 @@ export const screen = (name: "desk" | "room"): InlineConfig => ({
   },
 });
 
+/** What the box puts into the page of another meeting system: one script each, whose exports are `diemcau`. */
+export const COMPANION_SCRIPTS = ["devices", "sign"] as const;
+export const companionScript = (
+  name: (typeof COMPANION_SCRIPTS)[number],
+  outDir = at("../../dist/companion"),
+): InlineConfig => ({
+  configFile: false,
+  root: at("companion"),
+  publicDir: false,
+  plugins: [schemasOnDemand()],
+  build: {
+    outDir,
+    emptyOutDir: false,
+    target: "esnext",
+    lib: { entry: at(`companion/${name}.ts`), formats: ["iife"], name: "diemcau", fileName: () => `${name}.js` },
+  },
+});
+
 export default defineConfig({
   ...screen("desk"),
   builder: {
     async buildApp(builder) {
       await builder.build(builder.environments["client"]!);
       await build(screen("room"));
+      for (const name of COMPANION_SCRIPTS) await build(companionScript(name));
     },
   },
 });

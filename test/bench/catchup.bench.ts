@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runChecked, systemClock } from "../../src/platform/platform.ts";
 import { segmentPath } from "../../src/protocol/protocol.ts";
-import { layCable, type Line } from "../support/cable.ts";
+import type { Line } from "../support/cable.ts";
+import { openLine, type LineProcess } from "../support/line-process.ts";
 import { startProvince } from "../support/province-daemon.ts";
 import { newSessionId, pairBox, startUplinkBox, type UplinkBox } from "../support/uplink-box.ts";
 import { startUplinkHub, type UplinkHub } from "../support/uplink-hub.ts";
@@ -85,9 +86,9 @@ const transferOf = (durationMs: number, bytes: number): Transfer => {
 
 async function catchUp(directory: string, seconds: number, { live }: { live: boolean }): Promise<CatchUp> {
   await using resources = new AsyncDisposableStack();
-  const line = { ...LINE };
+  const line = resources.use(await openLine(LINE));
   const hub = resources.use(await startUplinkHub());
-  const cable = resources.use(await layCable({ host: "127.0.0.1", port: hub.port }, { line }));
+  const cable = resources.use(await line.lay({ host: "127.0.0.1", port: hub.port }));
   const box = resources.use(await startUplinkBox({ host: "127.0.0.1", port: cable.port }));
   const identity = await pairBox(box, hub, "Xã A");
   await until("connected", () => box.uplink.connected());
@@ -114,18 +115,18 @@ async function catchUp(directory: string, seconds: number, { live }: { live: boo
 }
 
 /** The same files over the same line by rsync alone, to a daemon. Gives its duration. */
-async function plainRsync(directory: string, box: UplinkBox, files: string, line: Line, live: boolean) {
+async function plainRsync(directory: string, box: UplinkBox, files: string, line: LineProcess, live: boolean) {
   await using resources = new AsyncDisposableStack();
   const daemon = resources.use(await startProvince(directory));
   const port = Number(new URL(daemon.target).port);
   await until("the daemon answers", () => runChecked(["rsync", daemon.target]));
-  const cable = resources.use(await layCable({ host: "127.0.0.1", port }, { line }));
+  const cable = resources.use(await line.lay({ host: "127.0.0.1", port }));
   if (live) {
     const sink = createServer((socket) => socket.on("error", () => {}).resume());
     await new Promise<void>((resolve) => sink.listen(0, "127.0.0.1", resolve));
     resources.defer(() => void sink.close());
     const far = (sink.address() as AddressInfo).port;
-    const wire = resources.use(await layCable({ host: "127.0.0.1", port: far }, { line }));
+    const wire = resources.use(await line.lay({ host: "127.0.0.1", port: far }));
     resources.use(pourInto(wire.port));
   }
   const startedMs = systemClock.monotonicMs();

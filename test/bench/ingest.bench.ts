@@ -1,12 +1,11 @@
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { runChecked, startProcess, systemClock, type Child } from "../../src/platform/platform.ts";
 import { liveStreamName, makeId, type BoxId, type LiveKind } from "../../src/protocol/protocol.ts";
-import { freePort } from "../support/free-port.ts";
+import { nginxVersion, startNginxRtmp } from "../support/nginx-rtmp.ts";
 import { cpuMs, rssMb } from "../support/process-cost.ts";
 import { until } from "../support/until.ts";
 import type { LoadPlan, LoadReport } from "../support/ingest-load-child.ts";
@@ -20,7 +19,6 @@ const WARM_UP_MS = 2_500;
 const CLIP_SECONDS = 10;
 type Clip = Exclude<LiveKind, "small">;
 const KINDS: Clip[] = ["video", "audio"];
-const RTMP_MODULE = "/usr/lib/nginx/modules/ngx_rtmp_module.so";
 
 interface Server extends AsyncDisposable {
   pid: number;
@@ -151,46 +149,22 @@ async function startOurs(boxes: readonly BoxId[]): Promise<Server> {
 }
 
 async function startNginx(directory: string): Promise<Server> {
-  const port = await freePort();
-  const config = join(directory, "nginx.conf");
-  await writeFile(
-    config,
-    `load_module ${RTMP_MODULE};
-daemon off; master_process off; worker_processes 1;
-pid ${directory}/nginx.pid; error_log ${directory}/nginx.log error;
-events { worker_connections 1024; }
-rtmp { access_log off; server { listen 127.0.0.1:${port}; application live { live on; } } }
-`,
-  );
-  const child = await startProcess(["nginx", "-c", config, "-p", directory], {
-    stdio: ["ignore", "inherit", "inherit"],
-  });
-  await until("nginx listens", () => listens(port));
+  const nginx = await startNginxRtmp(directory);
+  const { port } = nginx;
   return {
-    pid: child.pid,
+    pid: nginx.pid,
     plan: (streams, viewers, clips) => ({
       publishes: each(streams, (box, kind) => ({ port, name: streamName(box, kind), clip: clips[kind] })),
       rtmpViewers: repeat(viewers, () => each(streams, (box, kind) => ({ port, name: streamName(box, kind) }))),
       webViewers: [],
     }),
-    [Symbol.asyncDispose]: async () => void (await child.stop(5_000)),
+    [Symbol.asyncDispose]: () => nginx[Symbol.asyncDispose](),
   };
 }
 
 const each = <T>(boxes: readonly BoxId[], make: (box: BoxId, kind: Clip) => T): T[] =>
   boxes.flatMap((box) => KINDS.map((kind) => make(box, kind)));
 const repeat = <T>(times: number, make: () => T[]): T[] => Array.from({ length: times }, make).flat();
-
-/** State 0A of /proc/net/tcp is a listening socket. */
-const listens = (port: number): boolean =>
-  readFileSync("/proc/net/tcp", "utf8").includes(
-    `:${port.toString(16).toUpperCase().padStart(4, "0")} 00000000:0000 0A`,
-  );
-
-async function nginxVersion(): Promise<string> {
-  const { stderr } = await runChecked(["nginx", "-v"]);
-  return stderr.replace("nginx version: ", "").trim();
-}
 
 /** One window: starts the load, lets it settle, and reads the server's clock of CPU time before and after. */
 async function measure(

@@ -36,6 +36,8 @@ export interface BenchOptions {
   minutes?: number | undefined;
   /** What a bench draws its chances from: the same seed, the same run. */
   seed?: number | undefined;
+  /** The rooms' encoder, where a bench judges one: a box ships its own, which may be newer than this machine's. */
+  ffmpeg?: string | undefined;
 }
 
 export interface Bench {

@@ -12,8 +12,6 @@ import { makeNamespace, type Namespace } from "../support/namespace.ts";
 import { raiseStand, standLogs, type RoomProcess, type Stand } from "../support/stand.ts";
 import { until } from "../support/until.ts";
 
-const NUMBER = 60;
-
 /** One room behind a line that the kernel narrows while it records. */
 describe("never-again 6: a line that shrinks", () => {
   let directory: string;
@@ -34,13 +32,14 @@ describe("never-again 6: a line that shrinks", () => {
   /** Both directions, with the small queue of a cheap router. */
   const narrow = async (kbps: number) => {
     const shape = ["root", "tbf", "rate", `${kbps}kbit`, "burst", "3000", "latency", "300ms"];
-    await runChecked(["tc", "qdisc", "replace", "dev", `dcn${NUMBER}`, ...shape]);
-    await runChecked([...line.enter, "tc", "qdisc", "replace", "dev", `dcf${NUMBER}`, ...shape]);
+    const { near, far } = line.devices;
+    await runChecked(["tc", "qdisc", "replace", "dev", near, ...shape]);
+    await runChecked([...line.enter, "tc", "qdisc", "replace", "dev", far, ...shape]);
   };
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), "diemcau-line-"));
-    line = await makeNamespace(NUMBER);
+    line = await makeNamespace();
     stand = await raiseStand({
       directory,
       hubHost: "0.0.0.0",
@@ -73,8 +72,15 @@ describe("never-again 6: a line that shrinks", () => {
 
   test("at 300 kbit/s the large picture goes, the small one and the sound stay, and both screens say why", async () => {
     await narrow(300);
-    await live(["small", "audio"], 20_000);
-    await until("the hub is told", async () => (await view()).health?.link.quality === "small", { withinMs: 5_000 });
+    // Measured in the moment of its change, a line may be taken for one of sound only, which is corrected after 10 s.
+    await until(
+      "the small picture and the sound arrive, and the hub is told",
+      async () => {
+        const { live, health } = await view();
+        return live.join() === "small,audio" && health?.link.quality === "small";
+      },
+      { withinMs: 40_000, everyMs: 100 },
+    );
     expect(lampsOf((await view()).health ?? undefined, true, true).troubles).toContain("lineSmall");
   });
 
@@ -94,8 +100,8 @@ describe("never-again 6: a line that shrinks", () => {
 
   test("not one frame of sound was lost to the listener, and not one frame to the record", async () => {
     const steps = new Set(soundMs.slice(1).map((ms, i) => ms - soundMs[i]!));
-    // 1024 samples at 48 kHz, in whole milliseconds.
-    expect([Math.min(...steps), Math.max(...steps)]).toEqual([21, 22]);
+    // 1024 samples at 96 kHz, in whole milliseconds.
+    expect([Math.min(...steps), Math.max(...steps)]).toEqual([10, 11]);
     await stand.desk.act(session, "end");
     await until("all is at the province", async () => (await stand.desk.recording(session)).copies.provinceComplete, {
       withinMs: 60_000,

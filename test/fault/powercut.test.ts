@@ -46,7 +46,7 @@ describe("a box whose power is cut", () => {
     expect(inMiddle.closedSegmentsLost).toBe(0);
   });
 
-  test("never-again 10, 11: signs what is missing, from the last frame that plays, though its clock began anew", () => {
+  test("never-again 10, 11: signs what is missing since the last frame that plays, as of another boot", () => {
     for (const result of [atClosing, inMiddle]) {
       expect(result.gap).toMatchObject({ cause: "powerLost" });
       expect(Math.abs(result.gapErrorMs)).toBeLessThan(50);

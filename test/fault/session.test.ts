@@ -51,7 +51,7 @@ describe("a session in which everything dies once", () => {
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), "diemcau-fault-"));
-    line = await makeNamespace(1);
+    line = await makeNamespace();
     stand = await raiseStand({
       directory,
       hubHost: "0.0.0.0",

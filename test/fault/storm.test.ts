@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifyBag } from "../../src/evidence/evidence.ts";
 import type { EvidenceRecord, GapCause, SessionId } from "../../src/protocol/protocol.ts";
-import { accountFor, shiftsOf } from "../support/account.ts";
+import { accountFor, placesOf } from "../support/account.ts";
 import { copiesOf } from "../support/copies.ts";
 import { boxRecords } from "../support/count.ts";
 import { makeImpairedNamespace } from "../support/namespace.ts";
@@ -41,7 +41,7 @@ describe("a session through single blows", () => {
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), "diemcau-blows-"));
     resources.defer(() => rm(directory, { recursive: true, force: true }));
-    const line = resources.use(await makeImpairedNamespace(3));
+    const line = resources.use(await makeImpairedNamespace());
     const clockFile = join(directory, "clock");
     stand = resources.use(
       await raiseStand({
@@ -84,8 +84,18 @@ describe("a session through single blows", () => {
     },
   );
 
-  test("a second box with the same identity costs the first no moment and no byte (never-again 9)", async () => {
-    expect(await strike({ do: "twin" }, 6_000)).toMatchObject({ hit: true });
+  test("a second box with the same identity is an alarm, and costs the first no moment and no byte (never-again 9, 13)", async () => {
+    const twin = strike({ do: "twin" }, 6_000);
+    await until(
+      "the desk is told of two boxes, and the session's log",
+      async () =>
+        (await stand.desk.rooms())[0]!.alarms[0]?.cause === "identityTwin" &&
+        (await stand.desk.session(session)).events.some(
+          ({ kind, cause }) => kind === "alarmRaised" && cause === "identityTwin",
+        ),
+      { withinMs: 20_000 },
+    );
+    expect(await twin).toMatchObject({ hit: true });
     await growing();
     expect(await hubLog()).not.toContain("archive.rewrite");
   });
@@ -99,10 +109,7 @@ describe("a session through single blows", () => {
 
   test("every moment is recorded or stated as missing, and every byte is archived (never-again 10, 13)", async () => {
     await stand.desk.act(session, "end");
-    for (const twin of storm.twins) {
-      const running = await twin.begin();
-      resources.defer(async () => void (await running.stop()));
-    }
+    await storm.bringTwinsHome(30_000);
     await until("all is at the province", async () => (await stand.desk.recording(session)).copies.provinceComplete, {
       withinMs: 50_000,
       everyMs: 200,
@@ -124,7 +131,7 @@ describe("a session through single blows", () => {
     const [shown] = (await stand.desk.recording(session)).rooms;
     const account = accountFor(signed, span, {
       isUsable: (take, seq) => !damaged.has(`${take}/${seq}`),
-      shiftMs: shiftsOf(signed, shown!.segments),
+      placeOf: placesOf(shown!),
     });
     expect(account.unexplained).toEqual([]);
     expect(Math.abs(account.differenceMs)).toBeLessThan(100);

@@ -43,6 +43,16 @@ describe("counting what FFmpeg wrote", () => {
     expect(count.lastVideoMs! - count.firstVideoMs!).toBeCloseTo(99 * 40);
   });
 
+  test("a second without a picture is found, a few lost frames are only counted", async () => {
+    const lacking = ["-vf", "select=not(between(n\\,30\\,54)+between(n\\,70\\,75))", "-fps_mode", "passthrough"];
+    const path = await make("holes.ts", ...lacking, "-c:v", "libx264", "-bf", "0", "-c:a", "aac", "-muxdelay", "0");
+    const { videoFrames, videoHoles, firstVideoMs } = countIn(await readFile(path));
+    expect(videoFrames).toBe(100 - 25 - 6);
+    expect(videoHoles.map(({ lastMs, nextMs }) => [lastMs - firstVideoMs!, nextMs - firstVideoMs!])).toEqual([
+      [29 * 40, 55 * 40],
+    ]);
+  });
+
   test("a file that was cut anywhere counts as ffprobe counts it", async () => {
     const options = ["-c:v", "libx264", "-g", "25", "-bf", "0", "-tune", "zerolatency", "-c:a", "aac"];
     const path = await make("whole.ts", ...options);

@@ -1,5 +1,5 @@
-import type { SegmentView } from "../../src/hub/http/views.ts";
-import type { EvidenceRecord, TakeId } from "../../src/protocol/protocol.ts";
+import type { RoomRecordingView } from "../../src/hub/http/views.ts";
+import type { EvidenceRecord, GapCause, TakeId } from "../../src/protocol/protocol.ts";
 
 /** Two statements about one moment of a room's session, or none. */
 export interface Unexplained {
@@ -15,6 +15,8 @@ export interface Account {
   sessionMs: number;
   recordedMs: number;
   gapMs: number;
+  /** That the recorded time should have and its segments do not: too few at once to be stated. */
+  missingFrames: number;
   /** recorded + gaps - session: 0 where every moment is either recorded or stated as missing. */
   differenceMs: number;
   /** Length of all gaps by their cause. */
@@ -22,47 +24,85 @@ export interface Account {
   unexplained: Unexplained[];
 }
 
-/** What {@link accountFor} wants to know of places, by the archive's own view of a room. */
-export function shiftsOf(records: readonly EvidenceRecord[], shown: readonly SegmentView[]): (take: TakeId) => number {
-  const shifts = new Map<TakeId, number>();
-  for (const record of records) {
-    if (record.kind !== "segment") continue;
-    const placed = shown.find(({ take, seq }) => take === record.take && seq === record.seq);
-    if (placed) shifts.set(record.take, Date.parse(placed.startedAt) - Date.parse(record.startedAt.utc));
-  }
-  return (take) => shifts.get(take) ?? 0;
-}
-
-interface Span {
+type Stated = Extract<EvidenceRecord, { kind: "segment" | "gap" }>;
+interface Place {
   fromMs: number;
   toMs: number;
+}
+
+/** Where a record's own words put what it states. */
+function placeStated(record: Stated): Place {
+  if (record.kind === "gap") return { fromMs: Date.parse(record.from), toMs: Date.parse(record.to) };
+  const fromMs = Date.parse(record.startedAt.utc);
+  return { fromMs, toMs: fromMs + record.streamEndMs - record.streamStartMs };
+}
+
+/** Where the archive's own view of a room places what records state: the box's clock may have been wrong. */
+export function placesOf(view: Pick<RoomRecordingView, "segments" | "gaps">): (record: Stated) => Place | undefined {
+  const places = new Map<string, Place>();
+  const keyOf = (take: TakeId, ...rest: (string | number)[]) => [take, ...rest].join(" ");
+  for (const { take, seq, startedAt, durationMs } of view.segments)
+    places.set(keyOf(take, seq), { fromMs: Date.parse(startedAt), toMs: Date.parse(startedAt) + durationMs });
+  for (const { take, cause, detail, from, to } of view.gaps)
+    places.set(keyOf(take, cause, detail), { fromMs: Date.parse(from), toMs: Date.parse(to) });
+  return (record) =>
+    places.get(
+      record.kind === "segment" ? keyOf(record.take, record.seq) : keyOf(record.take, record.cause, record.detail),
+    );
+}
+
+interface Span extends Place {
   what: string;
 }
 
 /** Two measurements of the hub's time agree no better; the difference of a whole session must stay below this too. */
 const NOISE_MS = 100;
 
+/** What is left of a place without those that lie in it. */
+const without = (place: Place, holes: readonly Place[]): Place[] =>
+  holes.reduce(
+    (pieces, hole) =>
+      pieces.flatMap(({ fromMs, toMs }) =>
+        [
+          { fromMs, toMs: Math.min(toMs, hole.fromMs) },
+          { fromMs: Math.max(fromMs, hole.toMs), toMs },
+        ].filter((piece) => piece.toMs > piece.fromMs),
+      ),
+    [place],
+  );
+
 /**
  * Lays every segment and every gap of a room side by side over the session. Segments that a signed gap calls damaged
- * do not count as recorded. What lies outside of the session counts for nothing.
+ * do not count as recorded, nor does what a gap calls left out within a segment. What lies outside of the session counts
+ * for nothing.
  * @param options.isUsable false for a segment of which no copy has its hash
- * @param options.shiftMs by how much the archive places a take elsewhere than its records say: the box's clock was wrong
+ * @param options.placeOf where something lies; undefined: where the record says
  */
 export function accountFor(
   records: readonly EvidenceRecord[],
   session: { startedAt: string; endedAt: string },
   {
     isUsable = () => true,
-    shiftMs = () => 0,
-  }: { isUsable?: (take: TakeId, seq: number) => boolean; shiftMs?: (take: TakeId) => number } = {},
+    placeOf = () => undefined,
+  }: { isUsable?: (take: TakeId, seq: number) => boolean; placeOf?: (record: Stated) => Place | undefined } = {},
 ): Account {
   const [startMs, endMs] = [Date.parse(session.startedAt), Date.parse(session.endedAt)];
   const spans: Span[] = [];
   const account: Account = {
     ...{ sessionMs: endMs - startMs, recordedMs: 0, gapMs: 0, differenceMs: 0 },
-    ...{ causes: {}, unexplained: [] },
+    ...{ causes: {}, missingFrames: 0, unexplained: [] },
   };
-  const add = (fromMs: number, toMs: number, what: string): number => {
+  const place = (record: Stated): Place => placeOf(record) ?? placeStated(record);
+  const placesOfGaps = (cause: GapCause) =>
+    records.flatMap((record) => (record.kind === "gap" && record.cause === cause ? [place(record)] : []));
+  const leftOut = placesOfGaps("framesMissing");
+  const damaged = placesOfGaps("segmentDamaged");
+  const frameRates = new Map(
+    records.flatMap((record) =>
+      record.kind === "takeStart" && record.video ? [[record.take, record.video.frameRate] as const] : [],
+    ),
+  );
+  const add = ({ fromMs, toMs }: Place, what: string): number => {
     const [from, to] = [Math.max(startMs, fromMs), Math.min(endMs, toMs)];
     if (to <= from) return 0;
     spans.push({ fromMs: from, toMs: to, what });
@@ -71,17 +111,15 @@ export function accountFor(
   for (const record of records) {
     if (record.kind === "segment") {
       if (!isUsable(record.take, record.seq)) continue;
-      const fromMs = Date.parse(record.startedAt.utc) + shiftMs(record.take);
-      const toMs = fromMs + record.streamEndMs - record.streamStartMs;
-      account.recordedMs += add(fromMs, toMs, `segment ${record.take}/${record.seq}`);
+      const pieces = without(place(record), leftOut);
+      for (const piece of pieces) account.recordedMs += add(piece, `segment ${record.take}/${record.seq}`);
+      const seconds = pieces.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0) / 1_000;
+      const expected = Math.round(seconds * (frameRates.get(record.take) ?? 0));
+      account.missingFrames += Math.max(0, expected - record.frames);
     } else if (record.kind === "gap") {
-      // A damaged segment may belong to another take than the one that states it.
-      const shift = shiftMs(record.segment?.take ?? record.take);
-      const ms = add(
-        Date.parse(record.from) + shift,
-        Date.parse(record.to) + shift,
-        `gap ${record.cause} in ${record.take}`,
-      );
+      const what = `gap ${record.cause} in ${record.take}`;
+      const pieces = record.cause === "framesMissing" ? without(place(record), damaged) : [place(record)];
+      const ms = pieces.reduce((sum, piece) => sum + add(piece, what), 0);
       account.gapMs += ms;
       account.causes[record.cause] = (account.causes[record.cause] ?? 0) + ms;
     }

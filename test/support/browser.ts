@@ -1,13 +1,14 @@
 import { chromium, type Browser, type Page } from "playwright-core";
 
 /** Headless Chromium of the machine; the flags keep it from looking up hosts that a closed network does not have. */
-export function launchBrowser(): Promise<Browser> {
+export function launchBrowser(more: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath: "/usr/bin/chromium",
     args: [
       ...["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
       ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
       "--autoplay-policy=no-user-gesture-required",
+      ...more,
     ],
   });
 }

@@ -35,6 +35,12 @@ export interface Line {
   delayMs: number;
 }
 
+/** One connection: from whom it came, and to the target once the line has carried that far. */
+interface Pair {
+  near: Socket;
+  far: Socket | undefined;
+}
+
 /** A late timer does not cost the line its rate. */
 const CREDIT_MS = 20;
 
@@ -68,8 +74,8 @@ export async function layCable(target: Target, options: CableOptions = {}): Prom
   let corrupts = false;
   let goal = target;
   const pace = options.line && pacesOf(options.line);
-  const pairs = new Set<{ near: Socket; far: Socket | undefined }>();
-  const join = (pair: { near: Socket; far: Socket | undefined }) => {
+  const pairs = new Set<Pair>();
+  const join = (pair: Pair) => {
     const far = connect({ ...goal, noDelay: true });
     pair.far = far;
     const { near } = pair;
@@ -105,7 +111,7 @@ export async function layCable(target: Target, options: CableOptions = {}): Prom
       from.on("close", () => {
         if (isCut) pendingEnds.push(() => to.destroy());
         else if (underWay.length === 0) to.destroySoon();
-        pairs.delete(pair);
+        forget(pair);
       });
       from.on("error", () => {});
     };
@@ -113,10 +119,15 @@ export async function layCable(target: Target, options: CableOptions = {}): Prom
     forward(far, near, pace?.back);
   };
   const pendingEnds: (() => void)[] = [];
+  /** Not before both ends are closed: who takes the cable away must find the other one. */
+  const forget = (pair: Pair) => {
+    if (pair.near.destroyed && pair.far?.destroyed !== false) pairs.delete(pair);
+  };
   const server = createServer({ noDelay: true, pauseOnConnect: true }, (near) => {
-    const pair = { near, far: undefined };
+    const pair: Pair = { near, far: undefined };
     pairs.add(pair);
     near.on("error", () => {});
+    near.on("close", () => forget(pair));
     if (isCut) return;
     join(pair);
     near.resume();
@@ -141,10 +152,7 @@ export async function layCable(target: Target, options: CableOptions = {}): Prom
       isCut = false;
       for (const end of pendingEnds.splice(0)) end();
       for (const pair of pairs) {
-        if (pair.near.destroyed) {
-          pairs.delete(pair);
-          continue;
-        }
+        if (pair.near.destroyed) continue;
         if (!pair.far) join(pair);
         pair.near.resume();
         pair.far?.resume();

@@ -1,7 +1,32 @@
 import { Hono } from "hono";
 import { WebSocketServer } from "ws";
-import type { DeskEvents, ErrorView, PointView, SessionView, UserView } from "../../src/hub/http/views.ts";
-import { normalizePairingCode, type BoxId, type PointId, type SessionId } from "../../src/protocol/protocol.ts";
+import { roomOverview } from "../../src/hub/archive/overview.ts";
+import { HttpRefusal } from "../../src/hub/http/refusal.ts";
+import type {
+  LoudnessView,
+  DeskEvents,
+  ErrorView,
+  PointView,
+  RecordingOverview,
+  ReleasesView,
+  ReleaseView,
+  SessionView,
+  StickDefaultsView,
+  StickView,
+  UserView,
+} from "../../src/hub/http/views.ts";
+import {
+  judgeStick,
+  normalizePairingCode,
+  RESET_FILE,
+  STICK_FILE,
+  stickText,
+  type BoxId,
+  type PointId,
+  type SessionId,
+  type Stage,
+  type StageRoom,
+} from "../../src/protocol/protocol.ts";
 import { sendLive, type RoomMedia } from "./desk-media.ts";
 import { health, pointId, sessionId, summaryOf, type World } from "./desk-worlds.ts";
 import { createStream, encodeEvent, listen, serveScreen } from "./screen-server.ts";
@@ -30,30 +55,8 @@ export const ADMINISTRATOR: UserView = {
 export const PASSWORD = "mot-mat-khau-dai";
 export const CODE = "BCDFGHJK";
 
-const STATUS: Record<ErrorView["code"], 400 | 401 | 403 | 404 | 409 | 429 | 500> = {
-  notSignedIn: 401,
-  wrongCredentials: 401,
-  tooManyTries: 429,
-  mustChangePassword: 403,
-  weakPassword: 400,
-  badRequest: 400,
-  notFound: 404,
-  wrongPairingCode: 400,
-  pairingLocked: 429,
-  pointTaken: 409,
-  wrongState: 409,
-  roomBusy: 409,
-  noRooms: 409,
-  internal: 500,
-};
-
-class Refusal extends Error {
-  readonly code: ErrorView["code"];
-  constructor(code: ErrorView["code"]) {
-    super(code);
-    this.code = code;
-  }
-}
+type Why = Pick<ErrorView, "by" | "faults" | "reset" | "reason">;
+const refusal = (code: ErrorView["code"], why: Why = {}): HttpRefusal => new HttpRefusal(code, code, why);
 
 /** A hub with the given world, which does what it is told as the real one would, and keeps it in memory. */
 export async function openDeskFixture(options: {
@@ -69,16 +72,17 @@ export async function openDeskFixture(options: {
   const snapshot = (): DeskEvents["snapshot"] => ({
     rooms: fixture.world.rooms,
     sessions: fixture.world.sessions,
+    stages: fixture.world.stages,
     waitingBoxes: fixture.world.waitingBoxes,
     hubDisk: fixture.world.hubDisk,
   });
   const signedIn = (): UserView => {
-    if (!fixture.user) throw new Refusal("notSignedIn");
+    if (!fixture.user) throw refusal("notSignedIn");
     return fixture.user;
   };
   const sessionOf = (id: string): SessionView => {
     const found = fixture.world.sessions.find((session) => session.id === id);
-    if (!found) throw new Refusal("notFound");
+    if (!found) throw refusal("notFound");
     return found;
   };
   /** Puts a session in place of its older self and the rooms in it or out of it, and tells everybody. */
@@ -117,8 +121,8 @@ export async function openDeskFixture(options: {
 
   const app = new Hono();
   app.onError((error, c) => {
-    const code = error instanceof Refusal ? error.code : "internal";
-    return c.json<ErrorView>({ code, detail: error.message }, STATUS[code]);
+    const refused = error instanceof HttpRefusal ? error : new HttpRefusal("internal", error.message);
+    return c.json<ErrorView>(refused.view(), refused.status);
   });
   app.use("/api/*", async (c, following) => {
     // Never answered; the connection is closed when the hub speaks again.
@@ -129,7 +133,7 @@ export async function openDeskFixture(options: {
   const waiting: (() => void)[] = [];
   app.post("/api/sign-in", async (c) => {
     const { password } = await c.req.json<{ password: string }>();
-    if (password !== PASSWORD) throw new Refusal("wrongCredentials");
+    if (password !== PASSWORD) throw refusal("wrongCredentials");
     fixture.user = { ...ADMINISTRATOR, mustChangePassword: fixture.mustChangePassword };
     return c.json(fixture.user);
   });
@@ -139,7 +143,7 @@ export async function openDeskFixture(options: {
   });
   app.post("/api/password", async (c) => {
     const { next } = await c.req.json<{ next: string }>();
-    if (next === PASSWORD) throw new Refusal("weakPassword");
+    if (next === PASSWORD) throw refusal("weakPassword");
     fixture.user = ADMINISTRATOR;
     return c.json(fixture.user);
   });
@@ -151,23 +155,47 @@ export async function openDeskFixture(options: {
   app.get("/api/points", (c) => c.json<PointView[]>(fixture.world.rooms.map(({ point, box }) => ({ ...point, box }))));
   app.post("/api/pairing", async (c) => {
     const body = await c.req.json<{ code: string; pointId?: PointId; pointName?: string; replace?: boolean }>();
-    if (normalizePairingCode(body.code) !== CODE) throw new Refusal("wrongPairingCode");
+    if (normalizePairingCode(body.code) !== CODE) throw refusal("wrongPairingCode");
     const known = fixture.world.rooms.find(({ point }) => point.id === body.pointId);
-    if (known?.box && !body.replace) throw new Refusal("pointTaken");
+    if (known?.box && !body.replace) throw refusal("pointTaken");
     const name = known?.point.name ?? body.pointName!;
     const point = { id: pointId(name), name };
     return c.json({ box: "box-aaaaaaaaaaaaaaaa" as BoxId, point });
   });
   app.post("/api/boxes/:box/revoke", (c) => {
     const revoked = fixture.world.rooms.find(({ box }) => box === c.req.param("box"));
-    if (!revoked) throw new Refusal("notFound");
+    if (!revoked) throw refusal("notFound");
     const room = { ...revoked, box: null, connected: false, health: null, live: [] };
     fixture.world = { ...fixture.world, rooms: fixture.world.rooms.map((r) => (r === revoked ? room : r)) };
     fixture.tell("room", room);
     return c.json({ ok: true });
   });
+  app.post("/api/boxes/:box/reset", async (c) => {
+    const { acceptLoss } = await c.req.json<{ acceptLoss: object | null }>();
+    const refused = { state: "refused", reason: "unsynced", unsynced: { segments: 12, bytes: 36e6 } } as const;
+    if (!acceptLoss) throw refusal("resetRefused", { reset: refused });
+    return c.json({ ok: true });
+  });
+  app.post("/api/boxes/:box/reset-stick", (c) =>
+    c.json<StickView>({ fileName: RESET_FILE, text: JSON.stringify({ box: c.req.param("box") }) }),
+  );
+  app.get("/api/stick", (c) =>
+    c.json<StickDefaultsView>({
+      ...{ hosts: ["diemcau.quangngai.gov.vn", "10.24.0.5"], port: 443 },
+      ...{ caSha256: "A1:".repeat(31) + "B2", fileName: STICK_FILE },
+    }),
+  );
+  app.post("/api/stick", async (c) => {
+    const { host, port, network } = await c.req.json<{ host: string; port: string; network: object }>();
+    const typed = Object.entries(network).filter(([, value]) => (value as string | string[]).length > 0);
+    const hub = { host, port, caSha256: "a1".repeat(32) };
+    const judged = judgeStick({ v: 1, hub, ...(typed.length > 0 && { network: Object.fromEntries(typed) }) });
+    if (!judged.ok) throw refusal("badStick", { faults: judged.faults });
+    return c.json<StickView>({ fileName: STICK_FILE, text: stickText(judged.stick) });
+  });
   app.post("/api/sessions", async (c) => {
-    const body = await c.req.json<Pick<SessionView, "name" | "scheduledAt" | "plannedMinutes" | "points">>();
+    const body =
+      await c.req.json<Pick<SessionView, "name" | "scheduledAt" | "plannedMinutes" | "points" | "companion">>();
     const names = new Map(fixture.world.rooms.map(({ point }) => [point.id, point.name]));
     return c.json<SessionView>(
       put({
@@ -176,6 +204,7 @@ export async function openDeskFixture(options: {
         state: "draft",
         scheduledAt: body.scheduledAt,
         plannedMinutes: body.plannedMinutes,
+        companion: body.companion ?? null,
         createdAt: new Date().toISOString(),
         startedAt: null,
         endedAt: null,
@@ -185,10 +214,51 @@ export async function openDeskFixture(options: {
       }),
     );
   });
+  const putStage = (id: string, change: (stage: Stage) => Stage): Stage => {
+    const found = fixture.world.stages.find(({ session }) => session === id);
+    if (!found) throw refusal("notFound");
+    const stage = { ...change(found), revision: found.revision + 1 };
+    fixture.world = {
+      ...fixture.world,
+      stages: fixture.world.stages.map((other) => (other === found ? stage : other)),
+    };
+    fixture.tell("stage", stage);
+    return stage;
+  };
+  app.post("/api/sessions/:id/stage/layout", async (c) => {
+    const { mode, onScreen, seen } = await c.req.json<Pick<Stage["layout"], "mode" | "onScreen"> & { seen: number }>();
+    const { layout } = fixture.world.stages.find(({ session }) => session === c.req.param("id"))!;
+    if (seen < layout.revision) throw refusal("stageConflict", { by: { name: layout.by, at: layout.at } });
+    return c.json(
+      putStage(c.req.param("id"), (stage) => ({
+        ...stage,
+        layout: { mode, onScreen, by: ADMINISTRATOR.name, at: new Date().toISOString(), revision: stage.revision + 1 },
+      })),
+    );
+  });
+  app.post("/api/sessions/:id/stage/rooms/:point", async (c) => {
+    const { act, reason } = await c.req.json<{ act: string; reason?: string }>();
+    const note = { at: new Date().toISOString(), reason: reason ?? null, by: ADMINISTRATOR.name };
+    const seat: Partial<StageRoom> =
+      act === "mute"
+        ? { muted: note }
+        : act === "unmute"
+          ? { muted: null }
+          : act === "callUp"
+            ? { place: "in", hand: null }
+            : { hand: null };
+    return c.json(
+      putStage(c.req.param("id"), (stage) => ({
+        ...stage,
+        rooms: stage.rooms.map((room) => (room.point.id === c.req.param("point") ? { ...room, ...seat } : room)),
+      })),
+    );
+  });
+  app.post("/api/sessions/:id/marks", (c) => c.json(putStage(c.req.param("id"), (stage) => stage)));
   app.post("/api/sessions/:id/:act", (c) => {
     const session = sessionOf(c.req.param("id"));
     const { from, state, kind } = next[c.req.param("act") as keyof typeof next];
-    if (!(from as readonly string[]).includes(session.state)) throw new Refusal("wrongState");
+    if (!(from as readonly string[]).includes(session.state)) throw refusal("wrongState");
     const now = new Date().toISOString();
     return c.json<SessionView>(
       put({
@@ -200,11 +270,43 @@ export async function openDeskFixture(options: {
       }),
     );
   });
+  app.get("/api/releases", (c) => c.json<ReleasesView>(fixture.world.releases));
+  const putRelease = (id: string, change: Partial<ReleaseView>): ReleaseView => {
+    const found = fixture.world.releases.releases.find((release) => release.id === id);
+    if (!found) throw refusal("notFound");
+    const release = { ...found, ...change };
+    const releases = fixture.world.releases.releases.map((other) => (other === found ? release : other));
+    fixture.world = { ...fixture.world, releases: { ...fixture.world.releases, releases } };
+    return release;
+  };
+  app.post("/api/releases", () => {
+    throw refusal("releaseRefused", { reason: "unknownKey" });
+  });
+  app.post("/api/releases/:id/publish", async (c) => {
+    const { firstRing } = await c.req.json<Pick<ReleaseView, "firstRing">>();
+    return c.json(putRelease(c.req.param("id"), { state: "published", firstRing, opened: firstRing.length === 0 }));
+  });
+  app.post("/api/releases/:id/pause", (c) => c.json(putRelease(c.req.param("id"), { state: "paused" })));
+  app.post("/api/releases/:id/continue", (c) => c.json(putRelease(c.req.param("id"), { state: "published" })));
   app.get("/api/recordings", (c) => c.json(fixture.world.recordings.map(summaryOf)));
-  app.get("/api/recordings/:session", (c) => {
-    const found = fixture.world.recordings.find(({ session }) => session.id === (c.req.param("session") as SessionId));
-    if (!found) throw new Refusal("notFound");
-    return c.json(found);
+  const recordingOf = (id: string) => {
+    const found = fixture.world.recordings.find(({ session }) => session.id === (id as SessionId));
+    if (!found) throw refusal("notFound");
+    return found;
+  };
+  app.get("/api/recordings/:session/overview", (c) => {
+    const found = recordingOf(c.req.param("session"));
+    return c.json<RecordingOverview>({ ...found, rooms: found.rooms.map(roomOverview) });
+  });
+  app.get("/api/recordings/:session/:point", (c) => {
+    const room = recordingOf(c.req.param("session")).rooms.find(({ point }) => point.id === c.req.param("point"));
+    if (!room) throw refusal("notFound");
+    return c.json(room);
+  });
+  app.get("/api/recordings/:session/:point/loudness/:track", (c) => {
+    const room = recordingOf(c.req.param("session")).rooms.find(({ point }) => point.id === c.req.param("point"));
+    if (!room) throw refusal("notFound");
+    return c.json<LoudnessView>(madeLoudness(room.playableMs, room.point.id));
   });
   app.get("/api/recordings/:session/:point/:file", (c) =>
     media ? c.body(media.playlist, 200, { "content-type": "application/vnd.apple.mpegurl" }) : c.body(null, 404),
@@ -247,4 +349,15 @@ export async function openDeskFixture(options: {
     },
   };
   return fixture;
+}
+
+/** People who take turns: words for some seconds, breaths, and pauses in which others speak. */
+function madeLoudness(playableMs: number, seed: string): LoudnessView {
+  const phase = [...seed].reduce((sum, letter) => sum + letter.charCodeAt(0), 0);
+  const levels = Uint8Array.from({ length: Math.ceil(playableMs / 250) }, (_, i) => {
+    const speaks = Math.sin(i / 90 + phase) > 0.1;
+    const word = Math.abs(Math.sin(i * 1.7 + phase) * Math.sin(i / 5.3));
+    return Math.round(speaks ? 90 + 110 * word : 35 + 8 * word);
+  });
+  return { stepMs: 250, levels: Buffer.from(levels).toString("base64"), complete: true };
 }

@@ -7,6 +7,8 @@ import { runChecked, systemClock } from "../../src/platform/platform.ts";
 /** One room's picture, made by ffmpeg: live as FLV tags, recorded as segments with their playlist, still as JPEG. */
 export interface RoomMedia {
   live: FlvTag[];
+  /** A camera with its lens covered. */
+  black: FlvTag[];
   playlist: string;
   segments: Uint8Array[];
   still: Uint8Array;
@@ -34,6 +36,9 @@ export async function makeRoomMedia(directory: string): Promise<RoomMedia> {
   const run = (argv: string[]) => runChecked(["ffmpeg", "-hide_banner", "-loglevel", "error", "-y", ...argv]);
   const live = join(directory, "live.flv");
   await run([...picture, ...video, "-t", "8", "-f", "flv", live]);
+  const black = join(directory, "black.flv");
+  const covered = ["-f", "lavfi", "-i", "color=c=black:s=640x360:r=25"];
+  await run([...covered, ...video.slice(2), "-t", "8", "-f", "flv", black]);
   const pattern = join(directory, "%03d.ts");
   // prettier-ignore
   await run([
@@ -45,6 +50,7 @@ export async function makeRoomMedia(directory: string): Promise<RoomMedia> {
   const names = Array.from({ length: SEGMENTS }, (_, i) => String(i).padStart(3, "0"));
   return {
     live: readFlvTags(await readFile(live)),
+    black: readFlvTags(await readFile(black)),
     segments: await Promise.all(names.map((name) => readFile(join(directory, `${name}.ts`)))),
     playlist: [
       "#EXTM3U",

@@ -60,6 +60,19 @@ export const DESK_SCREENS: readonly DeskScreen[] = [
       await page.waitForSelector(".detail");
     },
   },
+  { name: "releases", worlds: WORLDS, path: () => "/cap-nhat" },
+  {
+    name: "releases-refused",
+    worlds: ["trouble"],
+    path: () => "/cap-nhat",
+    async act(page) {
+      await page.setInputFiles("input[type=file]", [
+        { name: "release.json", mimeType: "application/json", buffer: Buffer.from("{}") },
+        { name: "release.json.sig", mimeType: "application/octet-stream", buffer: Buffer.alloc(64) },
+      ]);
+      await page.waitForSelector("[role=alert]");
+    },
+  },
   { name: "pairing", worlds: WORLDS, path: () => "/ghep-thiet-bi" },
   {
     name: "pairing-refused",
@@ -116,12 +129,50 @@ export const DESK_SCREENS: readonly DeskScreen[] = [
   { name: "recording", worlds: ["empty", "ordinary", "trouble"], path: (desk) => recordingIn(desk, "ended") },
   { name: "points", worlds: WORLDS, path: () => "/diem-cau" },
   {
+    name: "point",
+    worlds: ["empty", "ordinary"],
+    path: (desk) => `/diem-cau/${desk.world.rooms[0]?.point.id ?? "point-x"}`,
+  },
+  {
     name: "points-revoke",
     worlds: ["trouble"],
     path: () => "/diem-cau",
     async act(page) {
-      await page.click("tbody button >> nth=0");
+      await page.click("tbody button[aria-label^='Thu hồi'] >> nth=0");
       await page.waitForSelector("dialog[open]");
+    },
+  },
+  {
+    name: "points-reset",
+    worlds: ["ordinary", "trouble"],
+    path: () => "/diem-cau",
+    async act(page) {
+      await page.click("tbody button[aria-label^='Đặt lại'] >> nth=0");
+      await page.click("dialog[open] .button-danger, dialog[open] .button-primary");
+      await page.waitForFunction(() => document.querySelector("dialog[open] .alert, .stack-wide > .alert"));
+    },
+  },
+  { name: "stick", worlds: ["empty", "ordinary"], path: () => "/usb-thiet-bi" },
+  {
+    name: "stick-faults",
+    worlds: ["trouble"],
+    path: () => "/usb-thiet-bi",
+    async act(page) {
+      await page.fill("form input >> nth=0", "https://diemcau.quangngai.gov.vn");
+      await page.check("input[value=fixed]", { force: true });
+      await page.fill("form .field:has-text('Địa chỉ của thiết bị') input", "10.24.3.17");
+      await page.click("form summary");
+      await page.click("form button[type=submit]");
+      await page.waitForSelector(".field-error");
+    },
+  },
+  {
+    name: "stick-made",
+    worlds: ["ordinary"],
+    path: () => "/usb-thiet-bi",
+    async act(page) {
+      await page.click("form button[type=submit]");
+      await page.waitForSelector(".stick-file");
     },
   },
   { name: "not-found", worlds: ["empty"], path: () => "/khong-co" },

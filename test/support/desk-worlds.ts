@@ -6,6 +6,7 @@ import type {
   RecordingView,
   RoomRecordingView,
   HubDiskView,
+  ReleasesView,
   RoomView,
   SegmentView,
   SessionEventView,
@@ -14,22 +15,30 @@ import type {
 import {
   lampsOf,
   makeId,
+  stageForRoom,
   type Health,
   type PointId,
   type PointRole,
   type SessionId,
   type SessionState,
+  type Stage,
+  type StageRoom,
 } from "../../src/protocol/protocol.ts";
-import type { RoomState } from "../../src/protocol/room.ts";
+import type { RoomSoundTest, RoomState } from "../../src/protocol/room.ts";
+import { releasesOf } from "./desk-releases.ts";
 
 /** Examples of what the hub says, to the letter of src/hub/http/views.ts, around a given moment. */
 export interface World {
   rooms: RoomView[];
   sessions: SessionView[];
+  /** Of the sessions that run. */
+  stages: Stage[];
   recordings: RecordingView[];
   waitingBoxes: number;
   hubDisk: HubDiskView;
+  releases: ReleasesView;
 }
+type BareWorld = Omit<World, "releases">;
 
 export const WORLDS = ["empty", "ordinary", "full", "trouble"] as const;
 export type WorldName = (typeof WORLDS)[number];
@@ -63,6 +72,36 @@ export const health = (change: Partial<Health> = {}): Health => ({
   link: { control: "up", live: "up", sync: "up", roundTripMs: 18 },
   recording: { session: null, take: null, seconds: 0, growing: false, unsyncedSegments: 0, unsyncedBytes: 0 },
   source: "Logitech C920, micrô để bàn",
+  soundTest: { at: iso(Date.now() - 75 * MINUTE_MS), voice: "heard", echo: "good", returnLossDb: 42, atLeast: false },
+  devices: {
+    cameras: [
+      {
+        id: "usb:046d:0892:8A2F3D50@0000:00:14.0/2#1.0",
+        name: "HD Pro Webcam C920",
+        state: "inUse",
+        wanted: true,
+        port: "2",
+      },
+      { id: "usb:046d:0990@0000:00:14.0/4.1#1.0", name: "USB2.0 Camera", state: "ready", wanted: false, port: "4.1" },
+    ],
+    microphones: [
+      {
+        id: "usb:0b0e:0420:50C971@0000:00:14.0/3#1.0",
+        name: "Jabra SPEAK 510 USB",
+        state: "absent",
+        wanted: true,
+        port: "3",
+      },
+      {
+        id: "usb:046d:0892:8A2F3D50@0000:00:14.0/2#1.2",
+        name: "C920 (USB Audio)",
+        state: "inUse",
+        wanted: false,
+        port: "2",
+      },
+      { id: "at:0000:00:1f.3#0", name: "HDA Intel PCH (ALC887-VD Analog)", state: "failed", wanted: false },
+    ],
+  },
   ...change,
 });
 
@@ -72,6 +111,7 @@ const room = (name: string, change: Partial<RoomView> = {}): RoomView => ({
   connected: true,
   seenAt: null,
   health: health(),
+  alarms: [],
   live: ["video", "audio"],
   session: null,
   pendingSegments: 0,
@@ -108,6 +148,7 @@ export const session = (nowMs: number, plan: SessionPlan): SessionView => ({
   state: plan.state,
   scheduledAt: plan.scheduledMs === undefined ? null : iso(plan.scheduledMs),
   plannedMinutes: 240,
+  companion: null,
   createdAt: iso(nowMs - 30 * HOUR_MS),
   startedAt: plan.startedMs === undefined ? null : iso(plan.startedMs),
   endedAt: plan.endedMs === undefined ? null : iso(plan.endedMs),
@@ -140,6 +181,47 @@ const inSession = (rooms: RoomView[], of: SessionView): RoomView[] =>
       },
     };
   });
+
+/** The stage of a running session as the hub would state it; `seats` by the names of the rooms. */
+export function stageOf(
+  of: Pick<SessionView, "id" | "points" | "startedAt">,
+  rooms: readonly RoomView[],
+  change: Partial<Omit<Stage, "rooms">> & { seats?: Record<string, Partial<StageRoom>> } = {},
+): Stage {
+  const { seats, ...rest } = change;
+  const at = of.startedAt ?? iso(0);
+  const views = new Map(rooms.map((view) => [view.point.id, view]));
+  return {
+    session: of.id,
+    revision: 7,
+    layout: { mode: "auto", onScreen: [], by: null, at, revision: 1 },
+    speakers: [],
+    rooms: of.points.map(({ id, name, role }, i) => {
+      const view = views.get(id);
+      return {
+        point: { id, name },
+        role,
+        box: view?.box ?? null,
+        connected: view?.connected ?? false,
+        live: view?.live ?? [],
+        place: i <= 8 ? "in" : "standby",
+        muted: null,
+        gainDb: 0,
+        hand: null,
+        speaking: false,
+        message: null,
+        ...seats?.[name],
+      };
+    }),
+    paused: null,
+    interruption: null,
+    watchers: [
+      { name: CLERK, kind: "desk" },
+      ...of.points.slice(0, 9).map(({ name }) => ({ name, kind: "room" as const })),
+    ],
+    ...rest,
+  };
+}
 
 interface RoomPlan {
   name: string;
@@ -197,6 +279,7 @@ function roomRecording(of: SessionView, plan: RoomPlan, role: PointRole, endMs: 
     point: { id: pointId(plan.name), name: plan.name },
     role,
     lost: null,
+    screen: null,
     hubCopies: [],
     copies: {
       recorded: segments.length,
@@ -291,9 +374,14 @@ const DEPARTMENT = "Sở Nông nghiệp và Môi trường";
 export const THREE = [CENTRE, COMMUNE, DEPARTMENT];
 
 export function worldOf(name: WorldName, nowMs: number): World {
+  const world = bareWorldOf(name, nowMs);
+  return { ...world, ...releasesOf(name, world.rooms, nowMs) };
+}
+
+function bareWorldOf(name: WorldName, nowMs: number): BareWorld {
   switch (name) {
     case "empty":
-      return { rooms: [], sessions: [], recordings: [], waitingBoxes: 0, hubDisk: ROOMY };
+      return { rooms: [], sessions: [], stages: [], recordings: [], waitingBoxes: 0, hubDisk: ROOMY };
     case "ordinary":
       return ordinary(nowMs);
     case "full":
@@ -303,7 +391,7 @@ export function worldOf(name: WorldName, nowMs: number): World {
   }
 }
 
-function ordinary(nowMs: number): World {
+function ordinary(nowMs: number): BareWorld {
   const startedMs = nowMs - 31 * MINUTE_MS;
   const live = session(nowMs, {
     name: "Tiếp công dân định kỳ tháng 11",
@@ -325,6 +413,18 @@ function ordinary(nowMs: number): World {
     state: "ended",
     startedMs: nowMs - 26 * HOUR_MS,
     endedMs: nowMs - 26 * HOUR_MS + 14 * MINUTE_MS,
+    events: [
+      event(nowMs - 26 * HOUR_MS + 50_000, "layoutChanged", CLERK),
+      { ...event(nowMs - 26 * HOUR_MS + 2 * MINUTE_MS, "marked", CLERK), detail: { text: "Ông Bình trình bày" } },
+      event(nowMs - 26 * HOUR_MS + 3.5 * MINUTE_MS, "muted", CLERK, DEPARTMENT),
+      event(nowMs - 26 * HOUR_MS + 4 * MINUTE_MS, "unmuted", CLERK, DEPARTMENT),
+      { ...event(nowMs - 26 * HOUR_MS + 6 * MINUTE_MS, "interrupted", CLERK), detail: { text: "Mất điện" } },
+      event(nowMs - 26 * HOUR_MS + 7 * MINUTE_MS, "interruptionEnded", CLERK),
+      { ...event(nowMs - 26 * HOUR_MS + 8 * MINUTE_MS, "alarmRaised", null, COMMUNE), cause: "soundSilent" },
+      event(nowMs - 26 * HOUR_MS + 8.3 * MINUTE_MS, "calledUp", CLERK, COMMUNE),
+      { ...event(nowMs - 26 * HOUR_MS + 9 * MINUTE_MS, "marked", CLERK), detail: { text: "Sở Nông nghiệp trả lời" } },
+      { ...event(nowMs - 26 * HOUR_MS + 9.3 * MINUTE_MS, "marked", CLERK), detail: { text: "Kết luận của chủ trì" } },
+    ],
   });
   const older = session(nowMs, {
     name: "Vụ việc đường vào khu tái định cư Sơn Tịnh",
@@ -335,12 +435,22 @@ function ordinary(nowMs: number): World {
   });
   const all = (share: number, provinceShare: number) =>
     THREE.map((name) => ({ name, hub: share, province: provinceShare }));
+  const rooms = inSession(
+    THREE.map((name) => room(name)),
+    live,
+  );
   return {
-    rooms: inSession(
-      THREE.map((name) => room(name)),
-      live,
-    ),
+    rooms,
     sessions: [live, next, someday, past, older],
+    stages: [
+      stageOf(live, rooms, {
+        speakers: [pointId(COMMUNE)],
+        seats: {
+          [COMMUNE]: { speaking: true },
+          [DEPARTMENT]: { hand: iso(nowMs - 2 * MINUTE_MS) },
+        },
+      }),
+    ],
     recordings: [
       recording(live, all(0.98, 0.9), nowMs),
       recording(past, all(1, 0.64), Date.parse(past.endedAt!)),
@@ -377,7 +487,7 @@ function longNames(): string[] {
   return names.slice(0, 124);
 }
 
-function full(nowMs: number): World {
+function full(nowMs: number): BareWorld {
   const names = longNames();
   const startedMs = nowMs - 8 * MINUTE_MS;
   const live = session(nowMs, {
@@ -421,6 +531,7 @@ function full(nowMs: number): World {
   return {
     rooms: [...rooms.slice(0, 123), spare],
     sessions: [live, ...past],
+    stages: [stageOf(live, rooms, { seats: { [names[30]!]: { hand: iso(nowMs - 4 * MINUTE_MS) } } })],
     recordings: [
       recording(
         live,
@@ -440,7 +551,7 @@ function full(nowMs: number): World {
   };
 }
 
-function trouble(nowMs: number): World {
+function trouble(nowMs: number): BareWorld {
   const names = [...THREE, "Phường Trương Quang Trọng", "Xã Sơn Tây Thượng", "Đặc khu Lý Sơn", "Xã Trà Bồng"];
   const startedMs = nowMs - 44 * MINUTE_MS;
   const live = session(nowMs, {
@@ -511,6 +622,23 @@ function trouble(nowMs: number): World {
   return {
     rooms,
     sessions: [live, paused, late, past],
+    stages: [
+      stageOf(live, rooms, {
+        layout: {
+          mode: "spotlight",
+          onScreen: [pointId(names[0]!)],
+          by: "Trần Văn Hòa",
+          at: iso(nowMs - 3 * MINUTE_MS),
+          revision: 6,
+        },
+        interruption: { at: iso(nowMs - 6 * MINUTE_MS), reason: "Mất đường truyền Xã Sơn Tây Thượng", by: CLERK },
+        seats: {
+          [names[1]!]: { muted: { at: iso(nowMs - 2 * MINUTE_MS), reason: "Có tiếng ồn trong phòng", by: CLERK } },
+          [names[5]!]: { place: "standby", hand: iso(nowMs - 70_000) },
+        },
+      }),
+      stageOf(paused, rooms, { paused: { at: iso(nowMs - 6 * MINUTE_MS), reason: "Nghỉ giải lao", by: CLERK } }),
+    ],
     recordings: [
       recording(
         live,
@@ -556,8 +684,10 @@ function trouble(nowMs: number): World {
 
 // prettier-ignore
 export const ROOM_SCREENS = [
-  "ready", "session", "paused", "code", "revoked", "connecting", "hubUnreachable", "wrongHub",
+  "ready", "session", "paused", "code", "codeStick", "revoked", "connecting", "noCable", "stickFaulty", "stickTaken", "hubUnreachable", "wrongHub",
   "silent", "offline", "notRecording", "idle", "longNames",
+  "soundSpeak", "soundListen", "soundGood", "soundBad",
+  "talk", "talkMuted", "talkTrouble", "talkGrid", "talkMany", "talkAlone",
 ] as const;
 export type RoomScreenName = (typeof ROOM_SCREENS)[number];
 
@@ -567,16 +697,19 @@ export function roomScreen(name: RoomScreenName, nowMs: number): RoomState {
   const sessionName = long
     ? "Tiếp công dân trực tuyến toàn tỉnh về bồi thường, hỗ trợ, tái định cư dự án đường bộ cao tốc Bắc – Nam"
     : "Tiếp công dân định kỳ tháng 11";
-  const open = ["session", "silent", "offline", "notRecording", "longNames", "paused"].includes(name);
-  const grows = ["session", "silent", "offline", "longNames"].includes(name);
+  const talks = name.startsWith("talk");
+  const open = talks || ["session", "silent", "offline", "notRecording", "longNames", "paused"].includes(name);
+  const grows = talks || ["session", "silent", "offline", "longNames"].includes(name);
   const connected = name !== "offline";
+  const silent = name === "silent" || name === "talkTrouble";
   const measured = health({
-    sound: { state: name === "silent" ? "silent" : "ok", levelLufs: -23, speech: name !== "silent" },
+    sound: { state: silent ? "silent" : "ok", levelLufs: -23, speech: !silent },
     recording: { ...health().recording, session: open ? of : null, growing: grows },
   });
   const pairing = ((): RoomState["pairing"] => {
     switch (name) {
       case "code":
+      case "codeStick":
       case "revoked":
         return {
           state: "code",
@@ -586,6 +719,8 @@ export function roomScreen(name: RoomScreenName, nowMs: number): RoomState {
           hubAnswers: true,
         };
       case "connecting":
+      case "noCable":
+      case "stickFaulty":
         return { state: "connecting" };
       case "wrongHub":
         return { state: "wrongHub" };
@@ -614,9 +749,11 @@ export function roomScreen(name: RoomScreenName, nowMs: number): RoomState {
           begunBy: connected ? "hub" : "schedule",
         }
       : null,
+    stage: talks ? (stageForRoom(talk(name, of, nowMs), pointId(COMMUNE)) ?? null) : null,
+    watchedBy: talks || name === "ready" ? [CLERK] : [],
     recording: grows ? { session: of, sessionName, since: iso(nowMs - 31 * MINUTE_MS), seconds: 1_860 } : null,
     nextSession:
-      name === "ready"
+      name === "ready" || name.startsWith("sound")
         ? { id: of, name: sessionName, role: "delegate", scheduledAt: iso(nowMs + 130 * MINUTE_MS) }
         : null,
     noRoom: null,
@@ -625,7 +762,81 @@ export function roomScreen(name: RoomScreenName, nowMs: number): RoomState {
     receipt: null,
     unsynced: { segments: 2, bytes: 5e6 },
     hubAddress: "diemcau.quangngai.gov.vn:443",
+    network: {
+      trouble: name === "noCable" ? "noCable" : null,
+      macs: ["8c:16:45:a0:3b:7e"],
+      hubSource: "stick",
+      pairingPage: "https://diemcau.quangngai.gov.vn:443/ghep-thiet-bi",
+    },
+    stick:
+      name === "stickFaulty" || name === "codeStick"
+        ? {
+            state: "faulty",
+            faults: [
+              { code: "invalid", field: "network.address", found: "10.24.3.17/255.255.255.0" },
+              { code: "missing", field: "hub.host" },
+            ],
+          }
+        : name === "stickTaken"
+          ? { state: "taken" }
+          : null,
+    soundTest: soundTestOf(name, nowMs),
     addresses: ["10.24.3.17"],
     agentVersion: "0.1.0",
   };
+}
+
+function soundTestOf(name: RoomScreenName, nowMs: number): RoomSoundTest {
+  const idle = { refused: null, running: null, result: null, broken: null };
+  const at = iso(nowMs);
+  switch (name) {
+    case "soundSpeak":
+      return { ...idle, refused: "running", running: { phase: "speak", leftS: 3 } };
+    case "soundListen":
+      return { ...idle, refused: "running", running: { phase: "listen", leftS: 9 } };
+    case "soundBad":
+      return { ...idle, result: { at, voice: "quiet", echo: "poor", returnLossDb: 12, atLeast: false } };
+    case "ready":
+      return { ...idle, result: health().soundTest ?? null };
+    case "soundGood":
+      return { ...idle, result: { at, voice: "heard", echo: "good", returnLossDb: 42, atLeast: false } };
+    default:
+      return idle;
+  }
+}
+
+/** The stages of the talk screens, in a session of as many rooms as each is about. */
+function talk(name: RoomScreenName, of: SessionId, nowMs: number): Stage {
+  const others = [...THREE.filter((one) => one !== COMMUNE), "Phường Trương Quang Trọng", "Đặc khu Lý Sơn"];
+  const names = {
+    talkAlone: [COMMUNE],
+    talkGrid: [...others, COMMUNE],
+    talkMany: [...longNames().slice(0, 39), COMMUNE],
+  };
+  const points = (name in names ? names[name as keyof typeof names] : [CENTRE, COMMUNE, DEPARTMENT]).map((one) => ({
+    id: pointId(one),
+    name: one,
+    role: one === CENTRE ? ("central" as const) : ("delegate" as const),
+  }));
+  const at = iso(nowMs - 2 * MINUTE_MS);
+  return stageOf(
+    { id: of, points, startedAt: at },
+    points.map((point) => room(point.name)),
+    {
+      layout: { mode: name === "talkGrid" ? "grid" : "auto", onScreen: [], by: null, at, revision: 1 },
+      speakers: [pointId(CENTRE)],
+      interruption: name === "talkTrouble" ? { at, reason: "Mất đường truyền một phòng", by: CLERK } : null,
+      seats: {
+        [CENTRE]: { speaking: true },
+        [DEPARTMENT]: { muted: { at, reason: null, by: CLERK } },
+        ...(name === "talkMuted" && {
+          [COMMUNE]: {
+            muted: { at, reason: "Có tiếng ồn trong phòng", by: CLERK },
+            message: { text: "Xin ngồi gần micrô hơn", at, by: CLERK },
+          },
+        }),
+        ...(name === "talkMany" && { [COMMUNE]: { place: "standby", hand: at } }),
+      },
+    },
+  );
 }

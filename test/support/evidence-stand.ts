@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { copyFile, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import {
@@ -16,6 +16,7 @@ import {
   type SessionId,
   type SignedRecord,
   type TakeId,
+  type Track,
 } from "../../src/protocol/protocol.ts";
 import { createLog, runChecked, sha256File, systemClock, type Log } from "../../src/platform/platform.ts";
 import { chainHash, createSigner, type Signer } from "../../src/evidence/evidence.ts";
@@ -78,14 +79,18 @@ export class Take {
   private prev: string;
   private readonly box: EvidenceBox;
   private readonly session: SessionId;
+  private readonly track: Track;
 
-  constructor(box: EvidenceBox, session: SessionId) {
+  /** @param track as boxes of before, a take of the room does not say so */
+  constructor(box: EvidenceBox, session: SessionId, track: Track = "room") {
     this.take = id("take");
     this.box = box;
     this.session = session;
-    this.prev = box.lastHash;
+    this.track = track;
+    this.prev = box.lastHash[track];
     this.add({
       kind: "takeStart",
+      ...(track === "room" ? {} : { track }),
       agentVersion: "test",
       video: { codec: "h264", width: 160, height: 120, frameRate: 25 },
       audio: { codec: "aac", sampleRate: 44_100, channels: 1 },
@@ -102,7 +107,7 @@ export class Take {
     this.records.push(signed);
     this.parsed.push(record as unknown as EvidenceRecord);
     this.prev = chainHash(signed.record);
-    this.box.lastHash = this.prev;
+    this.box.lastHash[this.track] = this.prev;
     return signed;
   }
 
@@ -132,7 +137,7 @@ export class Take {
 }
 
 export class EvidenceBox {
-  lastHash: string = GENESIS;
+  readonly lastHash: Record<Track, string> = { room: GENESIS, screen: GENESIS };
   private readonly bootId: string = randomUUID();
   readonly id: BoxId;
   readonly point: PointId;
@@ -158,11 +163,11 @@ export class EvidenceBox {
 
   inboxPath = (name: SegmentName): string => join(this.inbox, this.id, segmentPath(name));
 
-  /** Puts a file where rsync would have put it. */
+  /** Puts a file where rsync would have put it, and by writes like rsync: a copy by the kernel is sooner on the disk. */
   async upload(name: SegmentName, path: string): Promise<void> {
     const to = this.inboxPath(name);
     await mkdir(dirname(to), { recursive: true });
-    await copyFile(path, to);
+    await writeFile(to, await readFile(path));
   }
 
   async uploadAll(take: Take): Promise<void> {
@@ -178,7 +183,8 @@ export interface EvidenceStand extends AsyncDisposable {
   db: HubDatabase;
   log: Log;
   logged: { event: string; level: string; [field: string]: unknown }[];
-  sent: { box: BoxId; message: HubMessage }[];
+  /** With the moment of each, CLOCK_MONOTONIC. */
+  sent: { box: BoxId; message: HubMessage; atMs: number }[];
   hub: Issued & { receiptKeyPem: string; caPem: string };
   archive: Archive;
   session: SessionId;
@@ -188,8 +194,9 @@ export interface EvidenceStand extends AsyncDisposable {
   endSession(): Promise<void>;
 }
 
-export async function openEvidenceStand(options: { boxes?: number } = {}): Promise<EvidenceStand> {
-  const root = await mkdtemp(join(tmpdir(), "diemcau-archive-"));
+/** @param options.place where it makes its folder; of a disk of its own, for instance */
+export async function openEvidenceStand(options: { boxes?: number; place?: string } = {}): Promise<EvidenceStand> {
+  const root = await mkdtemp(join(options.place ?? tmpdir(), "diemcau-archive-"));
   const databaseFile = join(root, "hub.sqlite");
   const directories = {
     inbox: join(root, "inbox"),
@@ -243,7 +250,7 @@ export async function openEvidenceStand(options: { boxes?: number } = {}): Promi
     trust: hub,
     boxKey: async (box) =>
       (await db.selectFrom("box").select("certificatePem").where("id", "=", box).executeTakeFirst())?.certificatePem,
-    send: (box, message) => void sent.push({ box, message }),
+    send: (box, message) => void sent.push({ box, message, atMs: systemClock.monotonicMs() }),
     limits: { keepFreeBytes: 0, inboxBytesPerBox: 8e9 },
   });
   const stops = new Set<() => Promise<void>>();

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { AlarmEngine } from "../../src/edge/alarms/engine.ts";
 import { situationOf } from "../../src/edge/alarms/situation.ts";
 import { Analyser } from "../../src/edge/inspection/analyser.ts";
@@ -34,8 +35,8 @@ export async function examine(directory: string, frameRate: number): Promise<Exa
   const counter = createMpegTsCounter(({ key, bytes }) => {
     if (!key) largest = Math.max(largest ?? 0, bytes);
   });
-  const follower = new Follower(directory, 0);
-  await using analyser = await Analyser.start("ffmpeg", judge);
+  await using follower = new Follower(directory, 0);
+  await using analyser = await Analyser.start("ffmpeg", join(directory, "measured"), judge);
   let lookedMs = 0;
   let beganMs: number | undefined;
 
@@ -50,6 +51,8 @@ export async function examine(directory: string, frameRate: number): Promise<Exa
     const { integratedLufs: loudnessLufs } = judge.loudness();
     const situation = situationOf({
       mustRecord: true,
+      screen: null,
+      unreadable: new Set(),
       growing: true,
       encoder: {
         state: "recording",
@@ -87,7 +90,11 @@ export async function examine(directory: string, frameRate: number): Promise<Exa
       if (mediaMs - lookedMs < LOOK_MS || mediaMs - (beganMs ?? 0) < 4_000) continue;
       lookedMs = mediaMs;
       note(mediaMs);
-      await until("the file is measured", () => judge.behindMs() < SETTLED_MS, { withinMs: 20_000, everyMs: 2 });
+      const isMeasured = () => {
+        analyser.look();
+        return judge.behindMs() < SETTLED_MS;
+      };
+      await until("the file is measured", isMeasured, { withinMs: 20_000, everyMs: 2 });
       look(mediaMs);
     }
   await analyser.finish();

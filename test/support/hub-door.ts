@@ -13,6 +13,7 @@ import { WebSocket } from "ws";
 import {
   ALPN,
   boxProof,
+  CLOSE_NOT_ON_STAGE,
   CONTROL_PATH,
   formatPairingCode,
   hubProof,
@@ -33,7 +34,14 @@ import {
 } from "../../src/protocol/protocol.ts";
 import { createLog, pairingCrypto, runChecked, systemClock, type Clock } from "../../src/platform/platform.ts";
 import { openDatabase, type HubDatabase } from "../../src/hub/database/database.ts";
-import { createFleet, openAuthority, type Authority, type Fleet, type RecordsPort } from "../../src/hub/fleet/fleet.ts";
+import {
+  createFleet,
+  openAuthority,
+  type AlarmsPort,
+  type Authority,
+  type Fleet,
+  type RecordsPort,
+} from "../../src/hub/fleet/fleet.ts";
 import { createGateway, type Gateway } from "../../src/hub/gateway/gateway.ts";
 import { until } from "./until.ts";
 
@@ -50,6 +58,7 @@ export interface HubDoor extends AsyncDisposable {
   readonly fleet: Fleet;
   readonly gateway: Gateway;
   readonly lines: Line[];
+  readonly rsyncArriving: BoxId[];
   readonly rsyncDone: BoxId[];
   readonly rtmp: { box: BoxId; socket: Duplex }[];
   /** Waits for a line with these fields. */
@@ -59,11 +68,12 @@ export interface HubDoor extends AsyncDisposable {
 export interface DoorOptions {
   clock?: Clock;
   records?: Partial<RecordsPort>;
+  alarms?: AlarmsPort;
 }
 
 export const ACTOR = "Quản trị";
 
-export async function openHubDoor({ clock = systemClock, records = {} }: DoorOptions = {}): Promise<HubDoor> {
+export async function openHubDoor({ clock = systemClock, records = {}, alarms }: DoorOptions = {}): Promise<HubDoor> {
   const directory = await mkdtemp(join(tmpdir(), "diemcau-door-"));
   const inboxDirectory = join(directory, "inbox");
   const lines: Line[] = [];
@@ -84,7 +94,9 @@ export async function openHubDoor({ clock = systemClock, records = {} }: DoorOpt
     clock,
     log,
     authority,
-    alarms: { accept: () => Promise.resolve([]) },
+    alarms: alarms ?? { accept: () => Promise.resolve([]) },
+    stage: { connected() {}, hand() {}, level() {} },
+    releases: { connected() {}, note: () => Promise.resolve() },
     assignments: {
       forBox: (box) =>
         Promise.resolve({
@@ -113,6 +125,7 @@ export async function openHubDoor({ clock = systemClock, records = {} }: DoorOpt
       allowHTTP1: true,
     },
   }) as Http2SecureServer;
+  const rsyncArriving: BoxId[] = [];
   const rsyncDone: BoxId[] = [];
   const rtmp: { box: BoxId; socket: Duplex }[] = [];
   const gateway = await createGateway({
@@ -127,6 +140,9 @@ export async function openHubDoor({ clock = systemClock, records = {} }: DoorOpt
         socket.on("data", (chunk: Buffer) => socket.write(chunk));
       },
       control: (ws, box) => fleet.attach(ws, box),
+      live: (ws) => ws.close(CLOSE_NOT_ON_STAGE),
+      release: (_request, response) => response.writeHead(404).end(),
+      rsyncArriving: (box) => rsyncArriving.push(box),
       rsyncDone: (box) => rsyncDone.push(box),
       admitFiles: async () => ({ ok: true }),
     },
@@ -147,6 +163,7 @@ export async function openHubDoor({ clock = systemClock, records = {} }: DoorOpt
     fleet,
     gateway,
     lines,
+    rsyncArriving,
     rsyncDone,
     rtmp,
     logged: (event, fields = {}) =>

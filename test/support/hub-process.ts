@@ -32,7 +32,11 @@ const main = join(import.meta.dirname, "../../src/hub/main.ts");
 export const findOneTimePassword = (text: string): string | undefined =>
   /\b[A-Z2-9]{4}(?:-[A-Z2-9]{4}){3}\b/.exec(text)?.[0];
 
-export async function makeHubFolder(config: Record<string, unknown> = {}): Promise<HubFolder> {
+export async function makeHubFolder(
+  config: Record<string, unknown> = {},
+  /** Words in front of the hub's command. */
+  under: readonly string[] = [],
+): Promise<HubFolder> {
   const directory = await mkdtemp(join(tmpdir(), "hub-"));
   const dataDirectory = join(directory, "data");
   const uiDirectory = join(directory, "ui");
@@ -50,7 +54,7 @@ export async function makeHubFolder(config: Record<string, unknown> = {}): Promi
   );
   const children = new Set<Child>();
   const launch = async (args: string[]) => {
-    const child = await startProcess([process.execPath, main, "--config", configFile, ...args]);
+    const child = await startProcess([...under, process.execPath, main, "--config", configFile, ...args]);
     children.add(child);
     void child.exited.then(() => children.delete(child));
     let output = "";

@@ -1,12 +1,20 @@
 import type { Page } from "playwright-core";
 import { readStampRgba, stampAgeMs } from "../../src/media/media.ts";
+import { within } from "./until.ts";
 
 export interface LiveLatency {
   /** In the order of the elements; milliseconds, null where no stamp was read. */
-  perVideo: { median: number | null; p95: number | null; samples: number; distinct: number }[];
+  perVideo: { median: number | null; p95: number | null; samples: number; distinct: number; seen: Seen[] }[];
   /** Of all videos together. */
   median: number | null;
   p95: number | null;
+}
+
+/** A frame's first appearance: its stamp (milliseconds modulo 2^32), when it was readable (wall clock), its age. */
+export interface Seen {
+  stamp: number;
+  atMs: number;
+  ageMs: number;
 }
 
 /** What the page saw: brightness (0…255) of the stamp's 40 blocks, and the page's wall clock. */
@@ -59,7 +67,7 @@ function watchStamps({ selector, seconds }: { selector: string; seconds: number 
 }
 
 /** Nearest-rank quantile, one decimal. */
-function quantile(values: readonly number[], q: number): number | null {
+export function quantile(values: readonly number[], q: number): number | null {
   const sorted = [...values].sort((a, b) => a - b);
   const value = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
   return value === undefined ? null : Math.round(value * 10) / 10;
@@ -73,10 +81,12 @@ export async function measureLiveLatency(
   page: Page,
   { selector, seconds }: { selector: string; seconds: number },
 ): Promise<LiveLatency> {
-  const sightings = await page.evaluate(watchStamps, { selector, seconds });
-  const ages = sightings.map((ofVideo) => {
-    const seen = new Set<number>();
-    const fresh: number[] = [];
+  // A page that is no longer drawn would look for ever.
+  const limitMs = seconds * 1_000 + 20_000;
+  const sightings = await within("pictures are watched", limitMs, page.evaluate(watchStamps, { selector, seconds }));
+  const views = sightings.map((ofVideo) => {
+    const known = new Set<number>();
+    const seen: Seen[] = [];
     let samples = 0;
     for (const { atMs, blocks } of ofVideo) {
       const stamp = readStampRgba(
@@ -85,19 +95,21 @@ export async function measureLiveLatency(
       );
       if (stamp === undefined) continue;
       samples++;
-      if (seen.has(stamp)) continue;
-      seen.add(stamp);
-      fresh.push(stampAgeMs(stamp, atMs));
+      if (known.has(stamp)) continue;
+      known.add(stamp);
+      seen.push({ stamp, atMs, ageMs: stampAgeMs(stamp, atMs) });
     }
-    return { samples, fresh };
+    return { samples, seen };
   });
-  const all = ages.flatMap(({ fresh }) => fresh);
+  const agesOf = (seen: readonly Seen[]) => seen.map(({ ageMs }) => ageMs);
+  const all = views.flatMap(({ seen }) => agesOf(seen));
   return {
-    perVideo: ages.map(({ samples, fresh }) => ({
-      median: quantile(fresh, 0.5),
-      p95: quantile(fresh, 0.95),
+    perVideo: views.map(({ samples, seen }) => ({
+      median: quantile(agesOf(seen), 0.5),
+      p95: quantile(agesOf(seen), 0.95),
       samples,
-      distinct: fresh.length,
+      distinct: seen.length,
+      seen,
     })),
     median: quantile(all, 0.5),
     p95: quantile(all, 0.95),

@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { chromium, type Browser } from "playwright-core";
 import { build } from "vite";
@@ -12,12 +13,20 @@ export async function buildPlayerPage(outDir: string): Promise<void> {
   });
 }
 
-export function launchChromium(): Promise<Browser> {
+const CHROMIUM = "/usr/bin/chromium";
+
+/**
+ * @param executablePath a program that starts Chromium with the arguments that it is given
+ * @param trusted an origin that counts as secure, as loopback does by itself: without that there is no WebCodecs
+ */
+export function launchChromium(executablePath = CHROMIUM, trusted?: string): Promise<Browser> {
   return chromium.launch({
-    executablePath: "/usr/bin/chromium",
+    executablePath,
     args: [
       "--headless=new",
       "--no-sandbox",
+      // Memory is compared when what is garbage has been collected.
+      "--js-flags=--expose-gc",
       "--disable-gpu",
       "--disable-quic",
       "--no-first-run",
@@ -25,6 +34,14 @@ export function launchChromium(): Promise<Browser> {
       "--disable-component-update",
       "--disable-sync",
       "--autoplay-policy=no-user-gesture-required",
+      ...(trusted === undefined ? [] : [`--unsafely-treat-insecure-origin-as-secure=${trusted}`]),
     ],
   });
+}
+
+/** Chromium in a namespace: Playwright takes a program, and speaks to it by descriptors that pass through. */
+export async function chromiumInside(enter: readonly string[], directory: string): Promise<string> {
+  const path = join(directory, "chromium-inside");
+  await writeFile(path, `#!/bin/sh\nexec ${[...enter, CHROMIUM].join(" ")} "$@"\n`, { mode: 0o755 });
+  return path;
 }

@@ -73,7 +73,8 @@ export async function startRecordingBox(home: string, picture: "720p" | "small")
   const [key, publicKey] = [await readFile(keyFile, "utf8"), await readFile(publicFile, "utf8")];
 
   await using starting = new AsyncDisposableStack();
-  const disk = starting.use(await makeVolatileDisk(join(home, "disk")));
+  const diskHome = join(home, "disk");
+  const disk = starting.use(await makeVolatileDisk(diskHome));
   const session = { id: SESSION, startedAt: isoUtc(systemClock.wallMs()) };
   const source = { kind: "virtual", label: "power cut", phrases: "/usr/share/sounds/alsa" } as const;
   const options: RecorderChildOptions = {
@@ -106,7 +107,7 @@ export async function startRecordingBox(home: string, picture: "720p" | "small")
   let told: ToldRecord[] = [];
 
   const recover = async (atMs: number, survival: Survival): Promise<BoxCutResult> => {
-    const place = await mkdtemp(join(home, "cut-"));
+    const place = await mkdtemp(join(diskHome, "cut-"));
     await using stack = new AsyncDisposableStack();
     stack.defer(() => rm(place, { recursive: true }));
     const image = join(place, "disk.img");
@@ -146,7 +147,7 @@ export async function startRecordingBox(home: string, picture: "720p" | "small")
     await recording;
 
     const folder = join(mounted, "box/recordings", SESSION);
-    const takes = await readChain(folder, publicKey);
+    const takes = await readChain([folder], publicKey);
     if (lines.some((line) => line.includes("unreadableTake"))) throw new Error(lines.join(""));
     const framesGiven = Math.floor((atMs - startedMs) / FRAME_MS) + 1;
     const cut = takes.length > 1 ? takes[0]! : [];

@@ -5,7 +5,8 @@ import { createSigner } from "../../src/evidence/evidence.ts";
 import { createLog, processLifetime, systemClock } from "../../src/platform/platform.ts";
 import { openRecorder } from "../../src/edge/recording/recording.ts";
 import type { BoxId, PointId, SessionId, TakeId } from "../../src/protocol/protocol.ts";
-import type { CaptureConfig, Devices } from "../../src/edge/capture/capture.ts";
+import type { CaptureConfig } from "../../src/edge/capture/capture.ts";
+import type { Devices } from "../../src/edge/devices/devices.ts";
 
 /**
  * A recorder in a process of its own, so that a test can kill it. Argument 1: JSON. Answers on a loopback port, which
@@ -61,7 +62,8 @@ async function main(): Promise<void> {
           ...(JSON.parse(Buffer.concat(chunks).toString()) as Parameters<typeof recorder.setSession>),
         );
       const [facts, takes, segments] = [recorder.facts(), recorder.takes(), recorder.segments()];
-      response.end(JSON.stringify({ facts, takes, segments, told }));
+      const unreadable = [...recorder.unreadable()];
+      response.end(JSON.stringify({ facts, takes, segments, told, unreadable }));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -1,6 +1,6 @@
 import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { chainHash, checkNextRecord, emptyChain } from "../../src/evidence/evidence.ts";
 import {
   completeLines,
@@ -20,7 +20,7 @@ import {
   type PointId,
   type SessionId,
 } from "../../src/protocol/protocol.ts";
-import type { Devices } from "../../src/edge/capture/capture.ts";
+import type { Devices } from "../../src/edge/devices/devices.ts";
 import type { Recorder, RecorderFacts } from "../../src/edge/recording/recording.ts";
 import { countFrames } from "./count.ts";
 import type { RecorderChildOptions } from "./recorder-child.ts";
@@ -30,27 +30,32 @@ export interface ChildView {
   facts: RecorderFacts;
   takes: ReturnType<Recorder["takes"]>;
   segments: ReturnType<Recorder["segments"]>;
+  unreadable: string[];
 }
+
+type Wanted = boolean | "next";
 
 /** A recorder in its own process, with everything that a test may want to kill at hand. */
 export interface RecorderStand extends AsyncDisposable {
   readonly session: SessionId;
+  /** Booked behind it. */
+  readonly nextSession: SessionId;
   /** What the box believes to be plugged in. */
   readonly devicesFile: string;
   readonly dataDirectory: string;
   readonly runDirectory: string;
-  /** Starts the agent (again); `recording` and the session's end are what its cached schedule says. */
-  startAgent(recording: boolean, endedAt?: string): Promise<void>;
+  /** Starts the agent (again); `recording` and the first session's end are what its cached schedule says. */
+  startAgent(recording: Wanted, endedAt?: string): Promise<void>;
   killAgent(): Promise<void>;
   stopAgent(): Promise<void>;
   /** Moment of the last change of session, ms since 1970. */
-  setSession(recording: boolean, why?: "sessionEnded" | "paused"): Promise<number>;
+  setSession(recording: Wanted, why?: "sessionEnded" | "paused"): Promise<number>;
   view(): Promise<ChildView>;
   encoderPid(): number;
   roomPid(): number;
   /** Waits until at least so many frames of the present take have left the encoder. */
   recordedFrames(frames: number): Promise<void>;
-  /** Takes in the order of their chain, each record checked against the box's key. */
+  /** Takes of all sessions in the order of their chain, each record checked against the box's key. */
   chain(): Promise<EvidenceRecord[][]>;
 }
 
@@ -58,9 +63,11 @@ const SIZE = { width: 320, height: 180, frameRate: 25, maxBitrateKbps: 600 };
 
 export async function openRecorderStand(
   source?: RecorderChildOptions["capture"]["source"],
-  devices?: Devices,
+  /** "listed": what the machine says is plugged in. */
+  devices?: Devices | "listed",
   /** Nobody listens on port 1: the live line is dead throughout, and no test may notice. */
   rtmpPort = 1,
+  env?: NodeJS.ProcessEnv,
 ): Promise<RecorderStand> {
   const dataDirectory = await mkdtemp(join(tmpdir(), "diemcau-recorder-"));
   const runDirectory = await mkdtemp(join(tmpdir(), "diemcau-run-"));
@@ -68,9 +75,10 @@ export async function openRecorderStand(
   const publicFile = join(dataDirectory, "public.pem");
   await runChecked(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", keyFile]);
   await runChecked(["openssl", "ec", "-in", keyFile, "-pubout", "-out", publicFile]);
-  const devicesFile = join(dataDirectory, "devices.json");
+  const devicesFile = join(dataDirectory, "plugged.json");
   await writeFile(devicesFile, JSON.stringify(devices ?? { cameras: [], microphones: [] }));
   const session = "session-aaaaaaaaaaaaaaaa" as SessionId;
+  const nextSession = "session-bbbbbbbbbbbbbbbb" as SessionId;
   let startedAt = isoUtc(systemClock.wallMs());
   let agent: Child | undefined;
   let port = 0;
@@ -87,8 +95,11 @@ export async function openRecorderStand(
     return current[0]!.pid;
   };
 
+  const wish = (recording: Wanted) => recording && { id: recording === "next" ? nextSession : session, startedAt };
+
   return {
     session,
+    nextSession,
     devicesFile,
     dataDirectory,
     runDirectory,
@@ -103,12 +114,13 @@ export async function openRecorderStand(
         },
         rtmpPort,
         identity: { box: "box-aaaaaaaaaaaaaaaa" as BoxId, point: "point-aaaaaaaaaaaaaaaa" as PointId, keyFile },
-        session: recording ? { id: session, startedAt } : null,
+        session: wish(recording) || null,
         ended: endedAt === undefined ? [] : [{ id: session, endedAt }],
-        devicesFile,
+        ...(devices !== "listed" && { devicesFile }),
       };
       const script = join(import.meta.dirname, "recorder-child.ts");
       agent = await startProcess([process.execPath, script, JSON.stringify(options)], {
+        ...(env && { env }),
         stdio: ["ignore", "pipe", process.env["DIEMCAU_TEST_LOG"] ? "inherit" : "ignore"],
       });
       port = await new Promise((resolve) => agent!.stdout!.once("data", (text) => resolve(Number(String(text)))));
@@ -123,7 +135,7 @@ export async function openRecorderStand(
     async setSession(recording, why = "sessionEnded") {
       const nowMs = systemClock.wallMs();
       if (recording && (await ask("/view")).takes.length === 0) startedAt = isoUtc(nowMs);
-      await ask("/session", [recording ? { id: session, startedAt } : null, why]);
+      await ask("/session", [wish(recording) || null, why]);
       return nowMs;
     },
     view: () => ask("/view"),
@@ -139,7 +151,11 @@ export async function openRecorderStand(
         { withinMs: 15_000 + frames * 40 },
       );
     },
-    chain: async () => readChain(join(dataDirectory, "recordings", session), await readFile(publicFile, "utf8")),
+    async chain() {
+      const recordings = join(dataDirectory, "recordings");
+      const folders = (await readdir(recordings)).map((name) => join(recordings, name));
+      return readChain(folders, await readFile(publicFile, "utf8"));
+    },
     async [Symbol.asyncDispose]() {
       await agent?.stop(20_000);
       for (const { pid } of processesWith(`${runDirectory}/encoder/`)) process.kill(pid, "SIGKILL");
@@ -151,16 +167,19 @@ export async function openRecorderStand(
 }
 
 /**
- * Reads the takes of a session in the order of their chain; each record is checked against the box's key, each segment
+ * Reads the takes of these sessions' folders in the order of their chain; each record is checked against the box's key, each segment
  * against its record. Throws at the first that does not hold.
  */
-export async function readChain(folder: string, key: string): Promise<EvidenceRecord[][]> {
+export async function readChain(folders: readonly string[], key: string): Promise<EvidenceRecord[][]> {
   const takes: { first: string; last: string; records: EvidenceRecord[] }[] = [];
-  for (const take of await readdir(folder)) {
+  const paths = await Promise.all(
+    folders.map(async (folder) => (await readdir(folder)).map((name) => join(folder, name))),
+  );
+  for (const take of paths.flat()) {
     // A power cut may leave a folder in which nothing was begun.
-    const lines = completeLines(await readFile(join(folder, take, "records.jsonl"), "utf8").catch(() => ""));
+    const lines = completeLines(await readFile(join(take, "records.jsonl"), "utf8").catch(() => ""));
     if (lines.length === 0) continue;
-    let tip = emptyChain(take);
+    let tip = emptyChain(basename(take));
     const records: EvidenceRecord[] = [];
     let last = "";
     for (const line of lines) {
@@ -171,7 +190,7 @@ export async function readChain(folder: string, key: string): Promise<EvidenceRe
       records.push(verdict.record);
       last = chainHash(signed.record);
       if (verdict.record.kind !== "segment") continue;
-      const file = join(folder, take, segmentFileName(verdict.record.seq));
+      const file = join(take, segmentFileName(verdict.record.seq));
       const { sha256 } = await sha256File(file);
       if (sha256 !== verdict.record.sha256) throw new Error(`${file} is not what its record says`);
       const counted = await countFrames(file);

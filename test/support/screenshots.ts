@@ -47,16 +47,29 @@ async function deskPictures(browser: Browser, folder: string, media: RoomMedia, 
         }
 }
 
-async function roomPictures(browser: Browser, folder: string, still: Uint8Array, wanted: Wanted): Promise<void> {
+async function roomPictures(browser: Browser, folder: string, media: RoomMedia, wanted: Wanted): Promise<void> {
   for (const screen of ROOM_SCREENS)
     for (const size of SIZES)
       for (const scheme of SCHEMES) {
         const name = `room-${screen}-${size.width}-${scheme}`;
         if (!isWanted(name, wanted)) continue;
-        await using room = await openRoomFixture({ screen: folder, state: roomScreen(screen, Date.now()), still });
+        // What comes of the test is shown to whoever made it.
+        const tested = screen === "soundGood" || screen === "soundBad";
+        const state = roomScreen(tested ? "soundListen" : screen, Date.now());
+        await using room = await openRoomFixture({ screen: folder, state, media });
         const page = await browser.newPage({ viewport: size, colorScheme: scheme });
         await page.goto(room.url);
         await page.waitForSelector(".room h1");
+        if (tested) {
+          await page.waitForSelector(".room-steps");
+          room.show(roomScreen(screen, Date.now()));
+          await page.waitForSelector(".room-test-list");
+        }
+        if (screen === "ready" || screen.startsWith("sound")) {
+          room.hear({ lufs: -27, speech: true });
+          await page.waitForSelector(".room-try");
+        }
+        await settlePictures(page);
         await shoot(page, name, wanted);
       }
 }
@@ -86,7 +99,7 @@ if (import.meta.main) {
     const screens = await buildScreens(directory);
     const media = await makeRoomMedia(directory);
     await deskPictures(browser, screens.desk, media, wanted);
-    await roomPictures(browser, screens.room, media.still, wanted);
+    await roomPictures(browser, screens.room, media, wanted);
   } finally {
     await browser.close();
     await rm(directory, { recursive: true, force: true });

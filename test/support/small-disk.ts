@@ -1,4 +1,4 @@
-import { mkdtemp, rm, rmdir, truncate, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readdir, rename, rm, rmdir, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runChecked, runProcess } from "../../src/platform/platform.ts";
@@ -13,6 +13,8 @@ export interface SmallDisk extends AsyncDisposable {
   /** As if pulled out: the directory is still there and shows what is below the mount. */
   pull(): Promise<void>;
   insert(): Promise<void>;
+  /** Makes one file that cannot be read: its blocks are said to lie beyond the end of the disk. @returns which */
+  spoil(isIt: (name: string) => boolean): Promise<{ path: string }>;
 }
 
 export async function makeSmallDisk(sizeBytes: number): Promise<SmallDisk> {
@@ -23,8 +25,8 @@ export async function makeSmallDisk(sizeBytes: number): Promise<SmallDisk> {
   await writeFile(image, "");
   await truncate(image, sizeBytes);
   await runChecked(["mkfs.ext4", "-q", "-m", "0", image]);
-  const insert = async () => {
-    await runChecked(["mount", "-o", "loop,errors=remount-ro", image, directory]);
+  const insert = async (errors = "remount-ro") => {
+    await runChecked(["mount", "-o", `loop,errors=${errors}`, image, directory]);
   };
   const pull = async () => {
     await runProcess(["umount", "--lazy", directory]);
@@ -32,7 +34,7 @@ export async function makeSmallDisk(sizeBytes: number): Promise<SmallDisk> {
   await insert();
   return {
     directory,
-    insert,
+    insert: () => insert(),
     pull,
     async fill(name = "filler") {
       let bytes = 0;
@@ -46,6 +48,22 @@ export async function makeSmallDisk(sizeBytes: number): Promise<SmallDisk> {
         bytes += Number(/(\d+) bytes/.exec(stderr)?.[1]);
       }
       return bytes;
+    },
+    async spoil(isIt) {
+      const path = (await readdir(directory, { recursive: true })).find(isIt);
+      if (path === undefined) throw new Error("no such file on this disk");
+      await runChecked(["sync", "--file-system", directory]);
+      await runChecked(["umount", directory]);
+      // Another's namespace may still have the drive mounted, with this file in its memory: so another drive.
+      const copy = `${image}-spoilt`;
+      await rename(image, copy);
+      await copyFile(copy, image);
+      await runProcess(["e2fsck", "-p", image]);
+      // Words 3 to 5 of an inode's root are its first extent: first block, length and, in the last, where it lies.
+      await runChecked(["debugfs", "-w", "-R", `set_inode_field /${path} block[5] 0x7fffffff`, image]);
+      // As with a bad sector, the rest of the disk goes on.
+      await insert("continue");
+      return { path };
     },
     async failToReadOnly() {
       const { stdout } = await runChecked(["findmnt", "--noheadings", "--output", "SOURCE", directory]);

@@ -51,15 +51,23 @@ export interface RoomProcess {
 
 export interface StandOptions {
   directory: string;
+  /** Folders of screens that were built for this test; those of `npm run build` otherwise. */
+  screens?: { desk: string; room: string };
   /** Where the hub's port listens; 127.0.0.1 unless rooms live in namespaces. */
   hubHost?: string;
+  /** More of the hub's configuration. */
+  hubConfig?: object;
   rooms: {
     name: string;
     /** A cable for TCP, on top of the namespace's own line where there is one. */
     cable?: boolean;
     namespace?: Namespace;
     capture?: unknown;
+    /** More of its configuration. */
+    config?: object;
     env?: NodeJS.ProcessEnv;
+    /** Words in front of its command. */
+    enter?: readonly string[];
     /** Makes the data directory before the room starts; it is a plain folder otherwise. */
     makeData?: (dataDirectory: string) => Promise<void>;
   }[];
@@ -69,23 +77,31 @@ export interface StandOptions {
 const root = join(import.meta.dirname, "../..");
 export const ADMINISTRATOR = "admin";
 
-async function startHub(directory: string, host: string, province: string): Promise<HubProcess> {
+async function startHub(
+  directory: string,
+  host: string,
+  province: string,
+  ui: string | undefined,
+  config: object | undefined,
+): Promise<HubProcess> {
   const dataDirectory = join(directory, "data");
   await mkdir(dataDirectory, { recursive: true });
   const [tlsPort, loopbackPort] = [await freePort(), await freePort()];
-  const config = join(directory, "hub.json");
+  const file = join(directory, "hub.json");
   await writeFile(
-    config,
+    file,
     JSON.stringify({
       dataDirectory,
       listen: { host, port: tlsPort },
       loopback: { port: loopbackPort },
       hostNames: ["localhost", "127.0.0.1"],
       province: { target: province },
+      ui,
+      ...config,
     }),
   );
   const logFile = join(directory, "hub.log");
-  const process = await supervise([globalThis.process.execPath, join(root, "src/hub/main.ts"), "--config", config], {
+  const process = await supervise([globalThis.process.execPath, join(root, "src/hub/main.ts"), "--config", file], {
     logFile,
   });
   return { process, url: `http://127.0.0.1:${loopbackPort}`, tlsPort, dataDirectory, logFile };
@@ -95,6 +111,7 @@ async function startRoom(
   directory: string,
   options: StandOptions["rooms"][number],
   hubPort: number,
+  ui?: string,
 ): Promise<RoomProcess> {
   const dataDirectory = join(directory, "data");
   const runDirectory = join(directory, "run");
@@ -112,15 +129,16 @@ async function startRoom(
       runDirectory,
       hub: { host, port: cable?.port ?? hubPort },
       capture: options.capture ?? { source: { kind: "virtual", label: options.name } },
-      room: { port: roomPort },
+      room: { port: roomPort, ui },
+      ...options.config,
     }),
   );
   const logFile = join(directory, "box.log");
   const process = await supervise(
     [
       ...(options.namespace?.enter ?? []),
+      ...(options.enter ?? []),
       globalThis.process.execPath,
-      "--max-semi-space-size=1",
       join(root, "src/edge/start.js"),
       "--config",
       config,
@@ -180,7 +198,13 @@ export async function raiseStand(options: StandOptions): Promise<Stand> {
   const stack = new AsyncDisposableStack();
   try {
     const province = stack.use(await startProvince(join(directory, "province")));
-    const hub = await startHub(join(directory, "hub"), options.hubHost ?? "127.0.0.1", province.target);
+    const hub = await startHub(
+      join(directory, "hub"),
+      options.hubHost ?? "127.0.0.1",
+      province.target,
+      options.screens?.desk,
+      options.hubConfig,
+    );
     stack.defer(async () => void (await hub.process.stop()));
     const oneTime = await until(
       `the hub prints its one-time password (${hub.logFile})`,
@@ -196,7 +220,7 @@ export async function raiseStand(options: StandOptions): Promise<Stand> {
 
     const rooms: RoomProcess[] = [];
     for (const [i, room] of options.rooms.entries()) {
-      const started = await startRoom(join(directory, `room-${i + 1}`), room, hub.tlsPort);
+      const started = await startRoom(join(directory, `room-${i + 1}`), room, hub.tlsPort, options.screens?.room);
       stack.defer(async () => {
         await started.process.stop();
         await started.cable?.[Symbol.asyncDispose]();

@@ -1,8 +1,15 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { cp, mkdir, readFile, rm, statfs, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, statfs, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { processesWith, runChecked, runProcess, systemClock } from "../../src/platform/platform.ts";
-import { segmentPath, type SegmentName, type SessionId } from "../../src/protocol/protocol.ts";
+import { fileSize, processesWith, runChecked, runProcess, systemClock } from "../../src/platform/platform.ts";
+import {
+  segmentFileName,
+  segmentPath,
+  type HubAssignment,
+  type SegmentName,
+  type SessionId,
+} from "../../src/protocol/protocol.ts";
+import { copiesOf } from "./copies.ts";
 import { boxRecords } from "./count.ts";
 import { flipByte } from "./flip-byte.ts";
 import { freePort } from "./free-port.ts";
@@ -65,8 +72,8 @@ export async function fakeClock(clockFile: string): Promise<NodeJS.ProcessEnv> {
 export class Storm {
   readonly twins: Twin[] = [];
   private readonly stand: Stand;
-  private readonly rooms: readonly StormRoom[];
   private readonly session: SessionId;
+  private readonly rooms: readonly StormRoom[];
   private readonly random: () => number;
 
   constructor(stand: Stand, rooms: readonly StormRoom[], session: SessionId, seed: number) {
@@ -74,6 +81,40 @@ export class Storm {
     this.rooms = rooms;
     this.session = session;
     this.random = randomFrom(seed);
+  }
+
+  /** Switches the twins on once more, one after the other: what they have recorded comes home too. */
+  async bringTwinsHome(withinMs: number): Promise<void> {
+    const archive = join(this.stand.hub.dataDirectory, "archive");
+    const province = this.stand.province.directory;
+    for (const twin of this.twins) {
+      const { of, dataDirectory } = twin;
+      const running = await twin.begin();
+      const places = { recordings: join(dataDirectory, "recordings"), archive, province };
+      const isHome = async () =>
+        (await this.isOver(dataDirectory)) &&
+        (await copiesOf(this.session, of.point, places)).every(({ state }) => state !== "differs");
+      // What is not home by then is found by whoever counts.
+      await until("the twin's recordings are home", isHome, { withinMs, everyMs: 500 }).catch(() => {});
+      await running.stop();
+    }
+  }
+
+  /** Whether a box has heard that the session has ended, and has closed all that it recorded of it. */
+  private async isOver(dataDirectory: string): Promise<boolean> {
+    const state = JSON.parse(await readFile(join(dataDirectory, "state.json"), "utf8")) as {
+      assignment: HubAssignment | null;
+    };
+    const known = state.assignment?.sessions.find(({ id }) => id === this.session);
+    if (known && known.state !== "ended") return false;
+    const recordings = join(dataDirectory, "recordings");
+    const closed = (await boxRecords(recordings, this.session)).filter(({ kind }) => kind === "takeEnd");
+    const takes = await readdir(join(recordings, this.session)).catch(() => []);
+    const isOpen = async (take: string) =>
+      !closed.some((end) => end.take === take) &&
+      // An encoder that was stopped before its first frame leaves a folder behind.
+      ((await fileSize(join(recordings, this.session, take, segmentFileName(0)))) ?? 0) > 0;
+    return !(await Promise.all(takes.map(isOpen))).includes(true);
   }
 
   /** Resolves when the fault is over. */

@@ -15,6 +15,7 @@ import { createSigner } from "../../src/evidence/evidence.ts";
 import { pair, type BoxIdentity } from "../../src/edge/identity/identity.ts";
 import { openEdgeState, type EdgeState } from "../../src/edge/state.ts";
 import { createHubPairing, openUplink, type Recordings, type Uplink } from "../../src/edge/uplink/uplink.ts";
+import type { RecordedTake } from "../../src/edge/recording/recording.ts";
 import { EvidenceBox, Take } from "./evidence-stand.ts";
 import { until } from "./until.ts";
 import type { UplinkHub } from "./uplink-hub.ts";
@@ -80,6 +81,8 @@ export class FakeRecorder implements Recordings {
       take: take.take,
       records: take.records.length,
       ended: this.ended.has(take.take),
+      closed: this.closed.filter(({ name }) => name.take === take.take).length,
+      damaged: 0,
     }));
   }
 
@@ -87,8 +90,10 @@ export class FakeRecorder implements Recordings {
     return this.made.find((made) => made.take === take)!.records.slice(fromN, fromN + limit);
   }
 
-  segments() {
-    return this.closed;
+  segments(of?: (take: RecordedTake) => boolean) {
+    if (!of) return this.closed;
+    const takes = new Set(this.takes().flatMap((take) => (of(take) ? [take.take] : [])));
+    return this.closed.filter(({ name }) => takes.has(name.take));
   }
 
   async examine({ take, seq }: SegmentName): Promise<"whole" | "damaged"> {
@@ -135,6 +140,7 @@ export async function startUplinkBox(hub: { host: string; port: number }): Promi
         suspect: async () => "first",
       },
       limitKibPerS: () => box.limitKibPerS,
+      onOrder: () => {},
       onChange: () => void changes++,
     });
     const stop = new AbortController();
@@ -194,7 +200,7 @@ export async function pairBox(
       log: createLog(systemClock, () => {}),
       clock: systemClock,
       hub: createHubPairing({ host: "127.0.0.1", port: hub.port }),
-      caSha256: options.caSha256,
+      caSha256: () => options.caSha256,
       directory: join(box.directory, "identity"),
       agentVersion: "test",
       description: "test box",

@@ -4,13 +4,20 @@ import type { Duplex } from "node:stream";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getRequestListener } from "@hono/node-server";
-import type { BoxId, HubAssignment, HubMessage, PointId, SessionId } from "../../src/protocol/protocol.ts";
-import { createLog, systemClock } from "../../src/platform/platform.ts";
+import {
+  CLOSE_NOT_ON_STAGE,
+  type BoxId,
+  type HubAssignment,
+  type HubMessage,
+  type PointId,
+  type SessionId,
+} from "../../src/protocol/protocol.ts";
+import { createLog, makeDirectory, systemClock, type Clock } from "../../src/platform/platform.ts";
 import { createAlarms } from "../../src/hub/alarms/alarms.ts";
 import { createArchive } from "../../src/hub/archive/archive.ts";
 import { openDatabase, type HubDatabase } from "../../src/hub/database/database.ts";
 import { createFleet, openAuthority, type Authority, type Fleet } from "../../src/hub/fleet/fleet.ts";
-import { createReception } from "../../src/hub/reception/reception.ts";
+import { createReception, type Reception } from "../../src/hub/reception/reception.ts";
 import { createGateway } from "../../src/hub/gateway/gateway.ts";
 
 /** The hub's own gateway, fleet and archive on a loopback port, without the desk: what a box's uplink talks to. */
@@ -18,6 +25,7 @@ export interface UplinkHub extends AsyncDisposable {
   readonly port: number;
   readonly db: HubDatabase;
   readonly fleet: Fleet;
+  readonly reception: Reception;
   readonly authority: Authority;
   readonly inbox: string;
   readonly rtmp: { box: BoxId; socket: Duplex }[];
@@ -31,11 +39,21 @@ export interface UplinkHub extends AsyncDisposable {
   say(box: BoxId, message: HubMessage): void;
 }
 
-export async function startUplinkHub(options: { port?: number } = {}): Promise<UplinkHub> {
-  const clock = systemClock;
+interface UplinkHubOptions {
+  port?: number;
+  clock?: Clock;
+  /** Instead of a temporary one; it is not removed. */
+  directory?: string;
+  /** "reception": the sessions are those of the database, not those that the test says. */
+  schedule?: "reception";
+}
+
+export async function startUplinkHub(options: UplinkHubOptions = {}): Promise<UplinkHub> {
+  const { clock = systemClock } = options;
   const resources = new AsyncDisposableStack();
-  const root = await mkdtemp(join(tmpdir(), "diemcau-uplink-hub-"));
-  resources.defer(() => rm(root, { recursive: true, force: true }));
+  const root = options.directory ?? (await mkdtemp(join(tmpdir(), "diemcau-uplink-hub-")));
+  await makeDirectory(root);
+  if (options.directory === undefined) resources.defer(() => rm(root, { recursive: true, force: true }));
   const folder = (name: string) => join(root, name);
   const logged: UplinkHub["logged"] = [];
   const log = createLog(clock, (line) => logged.push(JSON.parse(line)), "debug");
@@ -68,9 +86,12 @@ export async function startUplinkHub(options: { port?: number } = {}): Promise<U
     authority,
     records: archive.records,
     alarms: createAlarms({ db, clock, log }),
+    stage: { connected() {}, hand() {}, level() {} },
+    releases: { connected() {}, note: () => Promise.resolve() },
     assignments: {
       adopt: (box, message) => reception.adopt(box, message),
       async forBox(box) {
+        if (options.schedule === "reception") return reception.forBox(box);
         const { id, name } = await db
           .selectFrom("bridgePoint")
           .selectAll()
@@ -94,6 +115,9 @@ export async function startUplinkHub(options: { port?: number } = {}): Promise<U
     handlers: {
       rtmp: (socket, box) => void rtmp.push({ socket, box }),
       control: (ws, box) => fleet.attach(ws, box),
+      live: (ws) => ws.close(CLOSE_NOT_ON_STAGE),
+      release: (_request, response) => response.writeHead(404).end(),
+      rsyncArriving: (box) => archive.inboxChanged(box),
       rsyncDone: (box) => archive.inboxChanged(box),
       admitFiles: (box) => archive.admit(box),
     },
@@ -102,6 +126,7 @@ export async function startUplinkHub(options: { port?: number } = {}): Promise<U
     inboxDirectory: folder("inbox"),
   });
   fleet.onRevoked((box) => gateway.dropBox(box));
+  reception.onChange(() => fleet.broadcastAssignments());
   const stop = new AbortController();
   const running = archive.run(stop.signal);
   resources.defer(async () => {
@@ -114,6 +139,7 @@ export async function startUplinkHub(options: { port?: number } = {}): Promise<U
   });
   const { port } = await gateway.listen("127.0.0.1", options.port ?? 0);
   return Object.assign(hub, {
+    reception,
     limits,
     port,
     db,

@@ -7,7 +7,8 @@ import type { DiskEvent, VolatileDiskFiles } from "./volatile-disk.ts";
  * The drive of volatile-disk.ts: a FUSE file system whose root is one regular file (linux/fuse.h, protocol 7.31), for
  * the kernel's loop driver to make a block device of. That driver sends each request of the block layer as a write
  * that bypasses the page cache, and each FLUSH as an fsync; both are answered at once and written down with their
- * moment. Argument 1: JSON. Prints a line when the file can be opened; ends when it is unmounted.
+ * moment. Argument 1: JSON. Prints a line when the file can be opened; ends when it is unmounted. After SIGUSR1 nothing
+ * can be written any more.
  */
 const { image, log, index, file } = JSON.parse(process.argv[2]!) as VolatileDiskFiles;
 const IN_HEADER_BYTES = 40;
@@ -29,6 +30,7 @@ const OPERATION = {
 };
 const UNANSWERED = new Set([2 /* forget */, 36 /* interrupt */, 42 /* batch forget */]);
 const ENOSYS = 38;
+const EIO = 5;
 const FOPEN_DIRECT_IO = 1;
 const FUSE_BIG_WRITES = 1 << 5;
 const FUSE_MAX_PAGES = 1 << 22;
@@ -36,6 +38,8 @@ const FUSE_MAX_PAGES = 1 << 22;
 const disk = openSync(image, "r+");
 const written = openSync(log, "wx");
 const events: DiskEvent[] = [];
+const state = { broken: false };
+process.on("SIGUSR1", () => (state.broken = true));
 await using stat = await open(image);
 const sizeBytes = (await stat.stat()).size;
 
@@ -67,6 +71,7 @@ function greeting(body: Buffer): Buffer {
 
 /** @returns the answer's body, or an error number */
 function answer(operation: number, body: Buffer): Buffer | number {
+  if (state.broken && (operation === OPERATION.write || operation === OPERATION.fsync)) return EIO;
   switch (operation) {
     case OPERATION.init:
       return greeting(body);

@@ -1,6 +1,6 @@
 import { mkdir, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { runChecked, startProcess } from "../../src/platform/platform.ts";
+import { runChecked, runProcess, startProcess } from "../../src/platform/platform.ts";
 import { until } from "./until.ts";
 
 /** Where a volatile disk keeps what it is and was. */
@@ -28,6 +28,8 @@ export type Survival = "nothing" | "some" | "everything";
 export interface VolatileDisk extends AsyncDisposable {
   /** The mounted file system. */
   readonly directory: string;
+  /** From now on nothing can be written to the drive. */
+  fail(): void;
   /** Unmounts and switches the drive off; its past stays. */
   stop(): Promise<void>;
   /** Mean over a stretch of its life: what keeping the files safe costs the drive. */
@@ -43,9 +45,19 @@ export interface VolatileDisk extends AsyncDisposable {
 const SECTOR_BYTES = 512;
 const SIZE = "384M";
 
-/** ext4 as Debian's installer leaves it: ordered data, journal commits every 5 s, barriers. */
-export async function makeVolatileDisk(home: string): Promise<VolatileDisk> {
+/**
+ * ext4 as Debian's installer leaves it: ordered data, journal commits every 5 s, barriers.
+ * @param home for its files, and for whatever is mounted of it later
+ * @param features as mkfs takes them: without a journal a program's writes go on into memory when the drive has failed
+ */
+export async function makeVolatileDisk(home: string, features: readonly string[] = []): Promise<VolatileDisk> {
   await mkdir(home, { recursive: true });
+  await using making = new AsyncDisposableStack();
+  // A namespace that somebody makes meanwhile copies all mounts. Copies of shared ones go when they go; others would
+  // keep the drive's file system mounted.
+  await runChecked(["mount", "--bind", home, home]);
+  making.defer(() => unmount(home));
+  await runChecked(["mount", "--make-shared", home]);
   const files: VolatileDiskFiles = {
     image: join(home, "now.img"),
     log: join(home, "log.bin"),
@@ -58,7 +70,7 @@ export async function makeVolatileDisk(home: string): Promise<VolatileDisk> {
   await writeFile(files.file, "");
   // Nothing is left to be initialised in the background: it would come between two cuts.
   const settled = "lazy_itable_init=0,lazy_journal_init=0,nodiscard";
-  await runChecked(["mkfs.ext4", "-q", "-F", "-m", "0", "-E", settled, pristine, SIZE]);
+  await runChecked(["mkfs.ext4", "-q", "-F", "-m", "0", "-E", settled, ...features, pristine, SIZE]);
   await copySparse(pristine, files.image);
 
   await using starting = new AsyncDisposableStack();
@@ -77,6 +89,8 @@ export async function makeVolatileDisk(home: string): Promise<VolatileDisk> {
   await runChecked(["mount", "-t", "ext4", "-o", "loop", files.file, directory]);
   starting.defer(() => unmount(directory));
   const running = starting.move();
+  const made = making.move();
+  made.use(running);
   let events: DiskEvent[] | undefined;
 
   const past = (): DiskEvent[] => {
@@ -85,6 +99,7 @@ export async function makeVolatileDisk(home: string): Promise<VolatileDisk> {
   };
   return {
     directory,
+    fail: () => drive.kill("SIGUSR1"),
     async stop() {
       await running.disposeAsync();
       events = JSON.parse(await readFile(files.index, "utf8")) as DiskEvent[];
@@ -114,12 +129,20 @@ export async function makeVolatileDisk(home: string): Promise<VolatileDisk> {
             if (random() < 0.5) await platter.write(data, from, SECTOR_BYTES, event.offset + from);
       }
     },
-    [Symbol.asyncDispose]: () => running.disposeAsync(),
+    [Symbol.asyncDispose]: () => made.disposeAsync(),
   };
 }
 
-/** Mounts a drive after its cut, as a starting box does: the journal is replayed, and it can be written to. */
+/** e2fsck(8): nothing to do, or repaired. */
+const REPAIRED = new Set([0, 1, 2]);
+
+/**
+ * Mounts a drive after its cut, as a box that starts with `fsck.repair=yes`: the journal is replayed, what is torn
+ * (ext4's superblock is two sectors) is repaired, and it can be written to.
+ */
 export async function mountImage(image: string, directory: string): Promise<AsyncDisposable> {
+  const { code, stdout } = await runProcess(["e2fsck", "-y", image]);
+  if (!REPAIRED.has(code ?? -1)) throw new Error(`a file system that cannot be repaired: ${stdout}`);
   await mkdir(directory, { recursive: true });
   await runChecked(["mount", "-t", "ext4", "-o", "loop", image, directory]);
   return { [Symbol.asyncDispose]: () => unmount(directory) };

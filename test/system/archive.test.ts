@@ -15,7 +15,14 @@ import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { HubMessage, SegmentName } from "../../src/protocol/protocol.ts";
+import { STORAGE_FILE } from "../../src/hub/archive/archive.ts";
+import {
+  archiveTakePath,
+  PointId,
+  type HubMessage,
+  type SegmentName,
+  type SegmentRecord,
+} from "../../src/protocol/protocol.ts";
 import { runChecked, runProcess, sha256File, startProcess } from "../../src/platform/platform.ts";
 import { signatureHolds, verifyBag } from "../../src/evidence/evidence.ts";
 import {
@@ -178,6 +185,62 @@ describe("a session becomes evidence", () => {
     expect(await countFrames(playable)).toBe(25);
   });
 
+  test("a room's screen is a second track beside the room: its own chain, playlist and viewing copy", async () => {
+    await using stand = await openEvidenceStand();
+    const box = stand.boxes[0]!;
+    const companion = { companionUrl: "https://hop.vn/1", companionName: "Họp" };
+    await stand.db.updateTable("session").set(companion).execute();
+    stand.start();
+    const [room, screen] = [new Take(box, stand.session), new Take(box, stand.session, "screen")];
+    // Both at the same time: their records come in turns.
+    room.segment(material[0]!);
+    screen.gap("starting", 700);
+    screen.segment(material[2]!);
+    room.segment(material[1]!);
+    room.end();
+    await box.uploadAll(room);
+    await stand.archive.records.accept(box.id, room.message());
+    await stand.endSession();
+    await verified(stand, 2);
+    expect((await copiesOf(stand)).hubComplete, "nothing is known of the screen").toBe(false);
+    for (const part of [screen.message(0, 2), screen.message(2)]) await stand.archive.records.accept(box.id, part);
+    screen.end();
+    await stand.archive.records.accept(box.id, screen.message(3));
+    await box.uploadAll(screen);
+    const later = new Take(box, stand.session, "screen");
+    later.gap("deviceLost", 300);
+    later.segment(material[3]!);
+    later.end();
+    await box.uploadAll(later);
+    await stand.archive.records.accept(box.id, later.message());
+    stand.archive.inboxChanged(box.id);
+    await verified(stand, 4);
+    await bagFinished(stand);
+    expect(await copiesOf(stand)).toMatchObject({ recorded: 4, hubComplete: true });
+
+    const bag = bagOf(stand);
+    expect(await verifyBag(bag)).toMatchObject({ whole: true, differences: [], takes: 3, screenTakes: 2, segments: 4 });
+    const framesOf = (...items: number[]) => items.reduce((sum, i) => sum + material[i]!.frames, 0);
+    expect(await countFrames(join(bag, "viewing", `${box.point}.mp4`))).toBe(framesOf(0, 1));
+    expect(await countFrames(join(bag, "viewing", `${box.point}-screen.mp4`))).toBe(framesOf(2, 3));
+    const info = await readFile(join(bag, "bag-info.txt"), "utf8");
+    expect(info).toContain(`Room: ${box.point} Phòng 0; takes 1; frames ${framesOf(0, 1)}\n`);
+    expect(info).toContain(`Screen: ${box.point} Phòng 0; takes 2; frames ${framesOf(2, 3)}\n`);
+
+    const takesIn = async (track: "room" | "screen") =>
+      [...(await stand.archive.playlist(stand.session, box.point, track))!.matchAll(/^(take-.*)\/.*$/gm)].map(
+        (m) => m[1],
+      );
+    expect(await takesIn("room")).toEqual([room.take, room.take]);
+    expect(await takesIn("screen")).toEqual([screen.take, later.take]);
+    const view = (await stand.archive.recording(stand.session))!.rooms[0]!;
+    expect(view.gaps).toEqual([]);
+    expect(view.screen!.gaps.map(({ cause }) => cause)).toEqual(["starting", "deviceLost"]);
+    expect(view.screen!.segments.map(({ take }) => take)).toEqual([screen.take, later.take]);
+    // The room's time line is its own: the screen's takes, which lie over it, push nothing.
+    expect(view.segments[0]!.startedAt).toBe((room.parsed[1] as SegmentRecord).startedAt.utc);
+  });
+
   test("a take that comes after the bag was finished is added, and nothing that was there changes", async () => {
     await using stand = await openEvidenceStand();
     const box = stand.boxes[0]!;
@@ -220,7 +283,65 @@ describe("a session becomes evidence", () => {
       "verified",
       "waiting",
     ]);
+    // The same in short, and one room in full.
+    const inFull = view!.rooms.find(({ point }) => point.id === box!.point)!;
+    expect(await stand.archive.roomRecording(stand.session, box!.point)).toEqual(inFull);
+    const { segments, ...rest } = inFull;
+    const inShort = (await stand.archive.overview(stand.session))!.rooms.find(({ point }) => point.id === box!.point);
+    expect(inShort).toMatchObject(rest);
+    expect(inShort!.spans.map(({ hub, sizeBytes }) => [hub, sizeBytes])).toEqual(
+      segments.map(({ hub, sizeBytes }) => [hub, sizeBytes]),
+    );
+    expect(await stand.archive.roomRecording(stand.session, PointId.parse(`point-${"z".repeat(16)}`))).toBeUndefined();
     expect(await stand.archive.summaries()).toEqual([await stand.archive.summary(stand.session)]);
+  });
+});
+
+describe("how loud a recording is", () => {
+  /** At nice 19 a busy machine leaves it little. */
+  const PATIENT = { withinMs: 60_000 };
+
+  test("is measured from the sealed files when somebody asks, is kept, and touches nothing of the bag", async () => {
+    await using stand = await openEvidenceStand();
+    const [box] = stand.boxes;
+    stand.start();
+    const take = await recorded(stand, material.slice(0, 3));
+    await box!.uploadAll(take);
+    stand.archive.inboxChanged(box!.id);
+    await verified(stand, 3);
+    const ask = () => stand.archive.loudness(stand.session, box!.point, "room");
+    await until("all of it is measured", async () => (await ask())!.complete, PATIENT);
+    const { stepMs, levels } = (await ask())!;
+    const bytes = [...Buffer.from(levels, "base64")];
+    expect(stepMs).toBe(250);
+    expect(bytes).toHaveLength(12);
+    // FFmpeg's sine is 21 dB below full scale (RMS); the first and the last step may hold less than all of theirs.
+    for (const level of bytes.slice(1, -1)) expect(Math.abs(level - 165)).toBeLessThan(12);
+    expect(await stand.archive.loudness(stand.session, box!.point, "screen")).toBeUndefined();
+
+    await stand.endSession();
+    await until("the bag is whole", async () => (await verifyBag(bagOf(stand))).whole, PATIENT);
+    expect((await filesBelow(bagOf(stand))).filter((path) => path.includes("loudness"))).toEqual([]);
+    // What is kept is a cache: with it gone, the same is measured again.
+    await rm(join(stand.directories.archive, ".loudness"), { recursive: true });
+    await until("it is measured again", async () => (await ask())!.complete, PATIENT);
+    expect((await ask())!.levels).toBe(levels);
+  });
+
+  test("that has no sound, or cannot be read, is silence and not asked for ever", async () => {
+    await using stand = await openEvidenceStand();
+    const [box] = stand.boxes;
+    stand.start();
+    const noise = join(directory, "no-sound.ts");
+    await writeFile(noise, randomBytes(20_000));
+    const take = await recorded(stand, [{ path: noise, frames: 25, ...(await sha256File(noise)) }]);
+    await box!.uploadAll(take);
+    stand.archive.inboxChanged(box!.id);
+    await verified(stand, 1);
+    const ask = () => stand.archive.loudness(stand.session, box!.point, "room");
+    await until("it is given up", async () => (await ask())!.complete, PATIENT);
+    expect([...Buffer.from((await ask())!.levels, "base64")].every((level) => level === 0)).toBe(true);
+    expect(logged(stand, "archive.loudness")).toHaveLength(1);
   });
 });
 
@@ -282,6 +403,23 @@ describe("what a box sends is not believed", () => {
     await verified(stand, 2);
     await bagFinished(stand);
     expect(await verifyBag(bagOf(stand))).toMatchObject({ whole: true, differences: [] });
+  });
+
+  test("never-again 10: a gap stands in the timeline with its cause as the box has signed it, and one that it has not signed is refused", async () => {
+    await using stand = await openEvidenceStand({ boxes: 2 });
+    const [box, other] = stand.boxes;
+    const { records } = stand.archive;
+    const take = new Take(box!, stand.session);
+    take.segment(material[0]!);
+    take.gap("encoderDied", 1_500);
+    expect(await records.accept(box!.id, take.message())).toMatchObject({ nextN: 3 });
+    const gaps = async () =>
+      (await stand.archive.recording(stand.session))!.rooms.find(({ point }) => point.id === box!.point)!.gaps;
+    expect(await gaps()).toMatchObject([{ take: take.take, cause: "encoderDied", durationMs: 1_500 }]);
+    take.gap("paused", 60_000);
+    const forged = other!.signer(take.records[3]!.record);
+    expect(await records.accept(box!.id, { ...take.message(3), items: [forged] })).toMatchObject({ nextN: 3 });
+    expect(await gaps()).toHaveLength(1);
   });
 
   test("a link in the inbox is never followed, and strays are left where they are", async () => {
@@ -391,7 +529,7 @@ describe("nothing is lost", () => {
       expect(await filesBelow(join(stand.directories.archive, folder))).toEqual([]);
   });
 
-  test("an archive whose disk is not mounted gets nothing, and everything once it is back", async () => {
+  test("never-again 8: an archive whose disk is not mounted gets nothing, and everything once it is back", async () => {
     await using stand = await openEvidenceStand();
     const box = stand.boxes[0]!;
     const stop = stand.start();
@@ -415,7 +553,7 @@ describe("nothing is lost", () => {
     await verified(stand, 2);
   });
 
-  test("a recording that has gone from the archive before the bag is finished is fetched again", async () => {
+  test("never-again 4: a recording that has gone from the archive before the bag is finished is fetched again", async () => {
     await using stand = await openEvidenceStand();
     const box = stand.boxes[0]!;
     stand.start();
@@ -430,10 +568,32 @@ describe("nothing is lost", () => {
       return asked.length > 0 && asked;
     });
     expect(resend).toMatchObject({ take: take.take, seq: 0, reason: "lost" });
+    // The box did not hear it. It holds a receipt, so it names no take when it is back.
+    const before = messages(stand, "resend").length;
+    await stand.archive.records.have(box.id, []);
+    await until("it is asked again", () => messages(stand, "resend").length > before);
     await box.uploadAll(take);
     stand.archive.inboxChanged(box.id);
     await bagFinished(stand);
     expect(await verifyBag(bagOf(stand))).toMatchObject({ whole: true });
+  });
+
+  test("never-again 4: one file that cannot be put in its place keeps no other waiting", async () => {
+    await using stand = await openEvidenceStand();
+    const box = stand.boxes[0]!;
+    stand.start();
+    const take = await recorded(stand, material.slice(0, 2));
+    await until("the archive has its name", async () =>
+      (await readdir(stand.directories.archive)).includes(STORAGE_FILE),
+    );
+    const inTheWay = join(bagOf(stand), archiveTakePath(box.point, take.take), "000000.ts");
+    await mkdir(inTheWay, { recursive: true });
+    await box.uploadAll(take);
+    stand.archive.inboxChanged(box.id);
+    await until("the other is verified", async () => (await copiesOf(stand)).hub === 1);
+    await rm(inTheWay, { recursive: true });
+    await verified(stand, 2);
+    expect(await copiesOf(stand)).toMatchObject({ hub: 2, refused: 0 });
   });
 
   test("a database restored from yesterday finds the files of today", async () => {

@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { RecordingView } from "../../src/hub/http/views.ts";
+import type { RecordingView, SessionEventView } from "../../src/hub/http/views.ts";
 import type { Trouble } from "../../src/protocol/protocol.ts";
 import type { RoomState } from "../../src/protocol/room.ts";
+import { readStick } from "../../src/protocol/stick.ts";
 import { TROUBLES } from "../../src/ui/text/terms.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { CODE, openDeskFixture, PASSWORD, type DeskFixture } from "../support/desk-fixture.ts";
@@ -112,7 +113,7 @@ describe("the room's screen", () => {
         { width: 1920, height: 1080 },
         { width: 1366, height: 768 },
       ]) {
-        await using room = await openRoomFixture({ screen: screens.room, state: states[0]![1], still: media.still });
+        await using room = await openRoomFixture({ screen: screens.room, state: states[0]![1], media });
         const page = await openPage({ colorScheme, viewport });
         await page.goto(room.url);
         await page.waitForSelector(".room h1");
@@ -143,7 +144,7 @@ describe("the room's screen", () => {
       const sign = document.querySelector(".room-sign")?.getBoundingClientRect();
       for (const element of document.querySelectorAll(".room *")) {
         const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent?.trim());
-        if (!own || element.closest(".aside")) continue;
+        if (!own || element.closest(".aside, [hidden]")) continue;
         const words = element.textContent?.slice(0, 40) ?? "";
         const box = element.getBoundingClientRect();
         if (box.left < side || box.right > innerWidth - side || box.top < top || box.bottom > innerHeight - top)
@@ -160,7 +161,7 @@ describe("the room's screen", () => {
     await using room = await openRoomFixture({
       screen: screens.room,
       state: roomScreen("session", Date.now()),
-      still: media.still,
+      media,
     });
     const page = await openPage();
     await page.goto(room.url);
@@ -168,6 +169,195 @@ describe("the room's screen", () => {
     room.leave();
     await page.waitForSelector(".room-plain", { timeout: 1_000 });
     expect(await page.locator(".room-sign").count()).toBe(0);
+    await page.context().close();
+  });
+});
+
+describe("the room among others", () => {
+  const talk = (name: "talk" | "ready") => roomScreen(name, Date.now());
+
+  test("one key asks for the floor, and takes it back", async () => {
+    const state = talk("talk");
+    await using room = await openRoomFixture({ screen: screens.room, state, media });
+    const page = await openPage({ viewport: { width: 1920, height: 1080 } });
+    await page.goto(room.url);
+    await page.waitForSelector(".talk button");
+    await page.keyboard.press("Enter");
+    await until("the hand is raised", () => room.hands.length === 1);
+    const own = { ...state.stage!.own, hand: new Date().toISOString() };
+    room.show({ ...state, stage: { ...state.stage!, own } });
+    await page.waitForSelector("button[aria-pressed=true]");
+    await page.keyboard.press("Enter");
+    await until("the hand is lowered", () => room.hands.length === 2);
+    expect(room.hands).toEqual([true, false].map((raised) => ({ session: state.stage!.session, raised })));
+    expect(page.complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  test("a pointer is seen only while somebody moves it", async () => {
+    await using room = await openRoomFixture({ screen: screens.room, state: talk("talk"), media });
+    const page = await openPage({ viewport: { width: 1920, height: 1080 } });
+    await page.goto(room.url);
+    await page.waitForSelector(".talk button");
+    const pointers = () =>
+      page.evaluate(() =>
+        [".talk", ".talk button"].map((place) => getComputedStyle(document.querySelector(place)!).cursor),
+      );
+    expect(await pointers()).toEqual(["none", "none"]);
+    await page.mouse.move(300, 300);
+    expect(await pointers()).toEqual(["auto", "pointer"]);
+    await until("it is hidden again", async () => (await pointers()).join() === "none,none");
+    await page.context().close();
+  });
+
+  test("a picture without anything in it is never left without words", async () => {
+    await using room = await openRoomFixture({
+      screen: screens.room,
+      state: talk("talk"),
+      media,
+      remote: media.black,
+    });
+    const page = await openPage({ viewport: { width: 1920, height: 1080 } });
+    await page.goto(room.url);
+    await page.waitForSelector(".talk-large .talk-words:has-text('Hình tối đen')", { timeout: 20_000 });
+    expect(page.complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  test("a room that moves between large and small keeps its picture", async () => {
+    const state = talk("talk");
+    await using room = await openRoomFixture({ screen: screens.room, state, media });
+    const page = await openPage({ viewport: { width: 1920, height: 1080 } });
+    await page.goto(room.url);
+    const playing = () =>
+      page.evaluate(() => [...document.querySelectorAll("video")].filter(({ videoWidth }) => videoWidth > 0).length);
+    await until("both others are seen", async () => (await playing()) === 2, { withinMs: 10_000 });
+    const turned = state.stage!.rooms.map((one) => ({
+      ...one,
+      size: one.size === "large" ? ("small" as const) : ("large" as const),
+    }));
+    const [first] = await page.locator(".talk-large video").elementHandles();
+    room.show({ ...state, stage: { ...state.stage!, rooms: turned.toReversed() } });
+    await page.waitForFunction((video) => !(video as Element).closest(".talk-large"), first!);
+    expect(await first!.evaluate((video) => video.isConnected)).toBe(true);
+    expect(await playing()).toBe(2);
+    await page.context().close();
+  });
+
+  test("before a session the microphone is tried by speaking, and is said to hear or not", async () => {
+    await using room = await openRoomFixture({ screen: screens.room, state: talk("ready"), media });
+    const page = await openPage({ viewport: { width: 1920, height: 1080 } });
+    await page.goto(room.url);
+    await page.waitForSelector(".room h1");
+    room.hear({ lufs: -62, speech: false });
+    await page.waitForSelector(".room-try:has-text('chưa nghe thấy')");
+    room.hear({ lufs: -24, speech: true });
+    await page.waitForSelector(".room-try:has-text('nghe rõ')");
+    expect(page.complaints).toEqual([]);
+    await page.context().close();
+  });
+});
+
+describe("the test of sound", () => {
+  test("is one key, and what comes of it stands until somebody has read it, or tries again", async () => {
+    const state = roomScreen("idle", Date.now());
+    await using room = await openRoomFixture({ screen: screens.room, state, media });
+    const page = await openPage({ viewport: { width: 1920, height: 1080 } });
+    await page.goto(room.url);
+    await page.waitForSelector(".room-try button");
+    await page.focus(".room-try button >> nth=0");
+    await page.keyboard.press("Enter");
+    await until("the test is begun", () => room.sounds.length === 1);
+    room.show({ ...roomScreen("soundSpeak", Date.now()), nextSession: null });
+    await page.waitForSelector(".room-steps:has([aria-current]:has-text('Nói thử'))");
+    // The same key, under the same finger, ends it; not before the first press is over.
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(
+      (since) => performance.now() - since > 1_000,
+      await page.evaluate(() => performance.now()),
+    );
+    await page.keyboard.press("Enter");
+    await until("the test is stopped", () => room.sounds.length === 2);
+    expect(room.sounds).toEqual(["start", "stop"]);
+
+    room.show(roomScreen("soundBad", Date.now()));
+    await page.waitForSelector(".room-test-list:has-text('Tiếng vọng: còn to, 12 dB. Đặt micrô xa loa hơn')");
+    await page.waitForFunction(() => document.activeElement?.textContent === "Thử lại");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(".room-test-list", { state: "detached" });
+    expect(await page.textContent(".room-try-words")).toContain("chưa đạt: tiếng vọng to (12 dB)");
+    expect(page.complaints).toEqual([]);
+    await page.context().close();
+  });
+});
+
+describe("the control desk", () => {
+  const session = "/buoi-tiep/";
+  const liveOf = (desk: DeskFixture) => desk.world.sessions.find(({ state }) => state === "live")!;
+
+  test("an operator who has not seen another's layout is told who changed it", async () => {
+    await using desk = await openDesk("ordinary");
+    const page = await openPage();
+    await page.goto(`${desk.url}${session}${liveOf(desk).id}`);
+    await page.waitForSelector(".control-bar");
+    const [stage] = desk.world.stages;
+    const at = new Date().toISOString();
+    // The other's change is at the hub, and its news has not reached this page.
+    desk.world = {
+      ...desk.world,
+      stages: [{ ...stage!, layout: { mode: "grid", onScreen: [], by: "Trần Văn Hòa", at, revision: 99 } }],
+    };
+    await page.getByRole("button", { name: "Chiếu lớn" }).first().click();
+    await page.waitForSelector("[role=alert]:has-text('Trần Văn Hòa vừa đổi bố cục')");
+    expect(desk.world.stages[0]!.layout.by).toBe("Trần Văn Hòa");
+    await page.context().close();
+  });
+
+  test("muting asks for the reason that the room will read", async () => {
+    await using desk = await openDesk("ordinary");
+    const page = await openPage();
+    await page.goto(`${desk.url}${session}${liveOf(desk).id}`);
+    const tile = page.locator("li.tile", { hasText: "Xã Tịnh Khê" });
+    await tile.getByRole("button", { name: "Tắt tiếng" }).click();
+    await page.locator("dialog[open]").getByRole("button", { name: "Tắt tiếng" }).click();
+    await page.waitForSelector("dialog[open] .field-error");
+    expect(desk.acts).toEqual([]);
+    await page.getByRole("button", { name: "Có tiếng ồn trong phòng" }).click();
+    await page.locator("dialog[open]").getByRole("button", { name: "Tắt tiếng" }).click();
+    await tile.getByRole("button", { name: "Bật tiếng" }).waitFor();
+    expect(page.complaints).toEqual([]);
+    await page.context().close();
+  });
+});
+
+describe("the stick for a new box", () => {
+  test("is told at its box what is wrong, and is saved as the very text that is shown", async () => {
+    await using desk = await openDesk("ordinary");
+    const page = await openPage({ acceptDownloads: true });
+    await page.goto(`${desk.url}/usb-thiet-bi`);
+    await page.getByLabel("Tên hoặc địa chỉ máy chủ").fill("https://diemcau.quangngai.gov.vn:443");
+    await page.getByLabel("Địa chỉ tĩnh").check({ force: true });
+    await page.getByLabel("Địa chỉ của thiết bị").fill("10.24.3.17/24");
+    await page.getByLabel("Cổng ra").fill("10.24.9.1");
+    await page.getByRole("button", { name: "Tạo tệp" }).click();
+    await page.waitForSelector(".field-error:has-text('không có https://')");
+    await page.getByLabel("Tên hoặc địa chỉ máy chủ").fill("diemcau.quangngai.gov.vn");
+    await page.getByRole("button", { name: "Tạo tệp" }).click();
+    await page.waitForSelector(".field-error:has-text('gateway')");
+    await page.getByLabel("Cổng ra").fill("10.24.3.1");
+    await page.getByRole("button", { name: "Tạo tệp" }).click();
+    const shown = await page.locator(".stick-file").textContent();
+    const waiting = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Tải tệp về" }).click();
+    const download = await waiting;
+    expect(download.suggestedFilename()).toBe("diem-cau.json");
+    const text = await readFile(await download.path(), "utf8");
+    expect(text.replaceAll("\r", "")).toBe(shown!.replaceAll("\r", ""));
+    expect(readStick(text)).toMatchObject({
+      stick: { hub: { host: "diemcau.quangngai.gov.vn", port: 443 }, network: { gateway: "10.24.3.1" } },
+    });
+    expect(page.complaints).toEqual([]);
     await page.context().close();
   });
 });
@@ -358,6 +548,54 @@ describe("what a person meets", () => {
     await until("all rooms are one picture later", async () =>
       (await times()).every((time, i) => Math.abs(time - second[i]! - 0.04) < 0.01),
     );
+    expect(page.complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  test("the session's log lies on the timeline of its recording, by keys and in the list, and speech is drawn", async () => {
+    await using desk = await openDesk("ordinary");
+    const ended = desk.world.recordings.find(({ session }) => session.state === "ended")!;
+    const startMs = Date.parse(ended.session.startedAt!);
+    const event = (seconds: number, kind: SessionEventView["kind"], text: string) => ({
+      ...{ at: new Date(startMs + seconds * 1_000).toISOString(), kind, actor: "Lan", point: null, detail: { text } },
+    });
+    const events = [event(3, "marked", "Ông Bình trình bày"), event(5, "muted", "Ồn"), event(8, "marked", "Kết luận")];
+    desk.world = { ...desk.world, recordings: [{ ...playableRecording(ended), events }] };
+    const page = await openPage();
+    await page.goto(`${desk.url}/ban-ghi/${ended.session.id}`);
+    await page.waitForSelector(".timeline-mark-mark:has-text('Kết luận')");
+    const at = (second: number) =>
+      page.waitForFunction(
+        (wanted) => document.querySelector<HTMLInputElement>(".timeline-slider")?.value === String(wanted),
+        second,
+      );
+    await page.keyboard.press("Shift+ArrowRight");
+    await at(3);
+    await page.keyboard.press("Shift+ArrowRight");
+    await at(8);
+    expect(await page.textContent(".timeline-latest")).toContain("Đánh dấu, “Kết luận”, Lan");
+    await page.keyboard.press("Shift+ArrowLeft");
+    await at(3);
+    // One stop of the tabulator; arrows go from mark to mark, the others too, and move nothing else.
+    await page.focus(".timeline-marks [tabindex='0']");
+    await page.keyboard.press("Home");
+    await page.keyboard.press("ArrowRight");
+    await at(3);
+    await page.keyboard.press("Enter");
+    await at(5);
+    await page.click(".log li:has-text('Kết luận') button");
+    await at(8);
+    const drawn = await page.waitForFunction(() => {
+      const canvases = [...document.querySelectorAll<HTMLCanvasElement>(".timeline-row canvas")];
+      const inked = (canvas: HTMLCanvasElement) =>
+        canvas.width > 0 &&
+        canvas
+          .getContext("2d")!
+          .getImageData(0, 0, canvas.width, canvas.height)
+          .data.some((value) => value > 0);
+      return canvases.length === 3 && canvases.every(inked);
+    });
+    expect(await drawn.jsonValue()).toBe(true);
     expect(page.complaints).toEqual([]);
     await page.context().close();
   });

@@ -9,9 +9,16 @@ import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
 import { randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { ALPN, CONTROL_PATH, HUB_TLS_NAME, segmentPath, type HubHave } from "../../src/protocol/protocol.ts";
+import {
+  ALPN,
+  CONTROL_PATH,
+  HUB_TLS_NAME,
+  segmentPath,
+  type Alarm,
+  type HubHave,
+} from "../../src/protocol/protocol.ts";
 import { createLog, runProcess, systemClock, type Clock } from "../../src/platform/platform.ts";
-import { openAuthority } from "../../src/hub/fleet/fleet.ts";
+import { createFleet, openAuthority, type AlarmsPort, type FleetOptions } from "../../src/hub/fleet/fleet.ts";
 import type { HubSocket } from "../../src/edge/uplink/dial.ts";
 import { openRelay, type Relay } from "../../src/edge/uplink/relay.ts";
 import {
@@ -588,6 +595,50 @@ describe("control channel", () => {
       control.ws.terminate();
     },
   );
+
+  test("two boxes with one identity are an alarm until only one speaks, also after a restart of the hub", async () => {
+    const kept: Alarm[] = [];
+    let laterMs = 0;
+    const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + laterMs };
+    const accept: AlarmsPort["accept"] = async (_box, items) => {
+      kept.push(...items);
+      return [];
+    };
+    await using hub = await openHubDoor({ clock, alarms: { accept } });
+    const box = await pairBox(hub, "Xã B");
+    const says = async (life: string) => {
+      const control = await openControlPeer(hub, box);
+      control.say({ ...hello, life });
+      await control.got("welcome");
+      return control;
+    };
+    const standing = async () => (await hub.fleet.rooms())[0]!.alarms.map(({ cause }) => cause);
+    for (const life of ["a", "b", "a"]) await says(life);
+    // Restarted again and again: no alarm yet.
+    for (const life of ["c", "d"]) await says(life);
+    await until("all have been heard", () => hub.lines.filter(({ event }) => event === "control.hello").length === 5);
+    expect(await standing()).toEqual([]);
+    await says("a");
+    await until("the alarm stands", async () => (await standing()).join() === "identityTwin");
+    expect(kept).toMatchObject([{ cause: "identityTwin", clearedAt: null }]);
+    const { id, raisedAt } = kept[0]!;
+    const row = { boxId: box.box, id, pointId: box.point, sessionId: null, cause: "identityTwin", raisedAt };
+    await hub.db
+      .insertInto("alarm")
+      .values({ ...row, receivedAt: raisedAt, clearedAt: null, facts: "" })
+      .execute();
+    const restarted = await createFleet({
+      ...{ db: hub.db, clock, log: createLog(clock, () => {}), authority: hub.authority, alarms: { accept } },
+      ...({} as Pick<FleetOptions, "assignments" | "records" | "releases" | "stage">),
+    });
+    expect((await restarted.rooms())[0]!.alarms).toEqual([{ cause: "identityTwin", since: raisedAt }]);
+    await restarted.close();
+
+    laterMs = 2 * 60_000;
+    await says("a");
+    await until("the alarm is over", async () => (await standing()).length === 0);
+    expect(kept.at(-1)).toMatchObject({ id, clearedAt: expect.any(String) });
+  });
 
   test("a stopping hub says so to its boxes and tells no loss", async () => {
     await using stopping = await openHubDoor();

@@ -67,10 +67,13 @@ describe("signing in", () => {
       "/api/events",
       "/api/rooms",
       "/api/points",
+      "/api/stick",
       "/api/sessions",
       `/api/sessions/${session}`,
       "/api/recordings",
       `/api/recordings/${session}`,
+      `/api/recordings/${session}/overview`,
+      `/api/recordings/${room}`,
       `/api/recordings/${room}/index.m3u8`,
       `/api/recordings/${room}/take-${NOTHING}/000000.ts`,
       `/live/box-${NOTHING}/video`,
@@ -81,7 +84,10 @@ describe("signing in", () => {
       "/api/sign-out",
       "/api/password",
       "/api/pairing",
+      "/api/stick",
       `/api/boxes/box-${NOTHING}/revoke`,
+      `/api/boxes/box-${NOTHING}/reset`,
+      `/api/boxes/box-${NOTHING}/reset-stick`,
       "/api/sessions",
       `/api/sessions/${session}/start`,
     ];
@@ -212,6 +218,18 @@ test("a session's life: made, started, paused, resumed, ended, and what does not
   const all = (await desk.get("/api/sessions")).sessions();
   expect(all.map((each) => each.name)).toEqual(["Buổi tiếp 2", "Buổi tiếp 1"]);
   expect((await create("no rooms")).code).toBe("noRooms");
+});
+
+test("another meeting system is given by an https address without a password in it", async () => {
+  const ask = (companion: unknown) =>
+    desk.post("/api/sessions", { name: "Họp", points: [{ id: points[0], role: "central" }], companion });
+  const companion = { url: "https://hop.vn/phong/1?ma=2", name: "Hội nghị" };
+  expect((await ask(companion)).session().companion).toEqual(companion);
+  expect((await ask(null)).session().companion).toBeNull();
+  for (const url of ["http://hop.vn/", "https://", "https://ai:bimat@hop.vn/", "file:///etc/passwd", "javascript:1"])
+    expect([url, (await ask({ ...companion, url })).code]).toEqual([url, "badRequest"]);
+  expect((await ask({ ...companion, name: " " })).code).toBe("badRequest");
+  expect((await ask({ ...companion, password: "x" })).code).toBe("badRequest");
 });
 
 test("events begin with a snapshot and tell of a session that somebody else makes", async () => {

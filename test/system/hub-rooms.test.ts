@@ -1,3 +1,5 @@
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { RoomView, SessionView } from "../../src/hub/http/views.ts";
 import type { BoxId, PointId } from "../../src/protocol/protocol.ts";
@@ -68,6 +70,26 @@ test("a room that goes and comes back during a session is noted, also when the h
   await openControlPeer({ port: hub.tlsPort }, peer);
   await until("its return is noted too", async () => (await roomNotes(session)).length === 4);
   expect(await roomNotes(session)).toEqual(["roomLost", "roomBack", "roomLost", "roomBack"]);
+});
+
+test("a box whose certificate is damaged in the database is refused and alarmed; the hub starts, and it can be paired anew", async () => {
+  const [sound, damaged] = [await pair("Sở B"), await pair("Sở C")];
+  await hub.end("SIGTERM");
+  const database = new DatabaseSync(join(folder.dataDirectory, "hub.db"));
+  database.prepare("update box set certificatePem = substr(certificatePem, 1, 200) where id = ?").run(damaged.box);
+  database.close();
+  hub = await folder.start();
+  desk = Object.assign(new DeskCaller(hub.url), { cookie: desk.cookie });
+  const door = { port: hub.tlsPort };
+  await (await openControlPeer(door, sound)).got("welcome");
+  await expect(openControlPeer(door, damaged)).rejects.toThrow(/hang up|ECONNRESET/);
+  expect(await room(damaged.box)).toMatchObject({ identityDamaged: true, connected: false });
+  expect((await room(sound.box))?.identityDamaged).toBeUndefined();
+  expect(hub.output()).toMatch(new RegExp(`fleet.certificateDamaged.*${damaged.box}`));
+  expect((await desk.post(`/api/boxes/${damaged.box}/revoke`)).status).toBe(200);
+  const again = await newPairingBox(await fetchCa(door));
+  await again.post(door);
+  expect((await desk.post("/api/pairing", { code: again.code, pointId: damaged.point })).status).toBe(200);
 });
 
 test("a point that has a box is taken, and a revoked box's channel ends at once", async () => {

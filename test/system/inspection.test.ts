@@ -60,12 +60,13 @@ describe("inspection of a file that is being written", () => {
   test("measures it as it grows; a killed or hanging program leaves it unknown until the next one measures again", async () => {
     const making = makeTake({ directory, seconds: 60, realTime: true });
     const take = makeId("take", new Uint8Array(10));
-    const segments = async () => (await readdir(directory)).sort();
+    const segments = async () => (await readdir(directory)).filter((name) => name.endsWith(".ts")).sort();
     let openSeq = 0;
     const writing = (): Writing => ({ take, directory, openSeq, frameRate: MADE_FRAME_RATE });
     const logged: string[] = [];
     const log = createLog(systemClock, (line) => logged.push(line));
-    const inspection = createInspection({ clock: systemClock, log, writing, ffmpeg: () => Promise.resolve("ffmpeg") });
+    const ffmpeg = () => Promise.resolve("ffmpeg");
+    const inspection = createInspection({ clock: systemClock, log, writing, ffmpeg, runDirectory: directory });
     const stop = new AbortController();
     const running = inspection.run(stop.signal);
     const checked = (is: boolean, withinMs: number): Promise<InspectionReport> =>

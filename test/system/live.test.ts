@@ -4,6 +4,7 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
 import { readFlvVideo, type FlvTag } from "../../src/media/media.ts";
 import { runChecked } from "../../src/platform/platform.ts";
 import { liveStreamName } from "../../src/protocol/protocol.ts";
@@ -94,47 +95,47 @@ describe("live", () => {
     await using bed = await startIngestBed();
     const healthy = await new TestViewer(bed.webPort, "video").opened();
     const stalled = await stalledViewer(bed, "video");
-    const publisher = await send(
-      bed.rtmpPort,
-      Buffer.concat([
-        handshake(),
-        connectCommand(),
-        publishCommand(liveStreamName({ box: BOX, kind: "video", run: "aaaaaaaa" })),
-      ]),
-    );
     // 12 MB of pictures as fast as they are taken: 60 groups of 10, 20 kB each.
-    const config = Buffer.from(
-      "1700000000014d401fffe1001a674d401feca05217f1126022000003000200000300641e30632c01000568ebe3cb20",
-      "hex",
-    );
-    publisher.write(message(9, config, 5, 0));
-    let sent = 0;
-    const picture = (key: boolean) => {
-      const body = Buffer.alloc(20_000, 1);
-      body.set([key ? 0x17 : 0x27, 1, 0, 0, 0]);
-      publisher.write(message(9, body, 5, ++sent * 40));
-    };
+    const publisher = await handmadePictures(bed);
     let worst = 0;
     for (let group = 0; group < 60; group++) {
-      for (let n = 0; n < 10; n++) picture(n === 0);
-      await until("the healthy viewer has all", () => pictures(healthy.tags).length === sent);
+      for (let n = 0; n < 10; n++) publisher.picture(n === 0);
+      await until("the healthy viewer has all", () => pictures(healthy.tags).length === publisher.sent());
       worst = Math.max(worst, stalled.waitingBytes());
     }
     expect(worst).toBeGreaterThan(1 << 20);
     expect(worst).toBeLessThan(4 << 20);
 
     stalled.socket.resume();
-    await until("the backlog is read", () => stalled.waitingBytes() === 0);
+    await stalled.caughtUp();
     const before = pictures(stalled.tags()).length;
-    expect(before).toBeLessThan(sent);
-    for (let n = 0; n < 20; n++) picture(n === 10);
+    expect(before).toBeLessThan(publisher.sent());
+    for (let n = 0; n < 20; n++) publisher.picture(n === 10);
     await until("it goes on", () => pictures(stalled.tags()).length > before);
-    await until("the healthy viewer has all", () => pictures(healthy.tags).length === sent);
+    await until("the healthy viewer has all", () => pictures(healthy.tags).length === publisher.sent());
     await until("the rest of the group comes", () => pictures(stalled.tags()).length === before + 10);
     expect(pictures(stalled.tags())[before]).toMatchObject({ key: true });
     expect(pictures(healthy.tags).length).toBe(620);
-    publisher.destroy();
+    publisher.socket.destroy();
     expect(await healthy.closed).toBe(1012);
+  });
+
+  test("among forty viewers of a picture a stalled one costs less than 4 MB and the others no picture", async () => {
+    await using bed = await startIngestBed();
+    const others = await Promise.all(Array.from({ length: 39 }, () => countingViewer(bed)));
+    const stalled = await stalledViewer(bed, "video");
+    const publisher = await handmadePictures(bed);
+    let worst = 0;
+    for (let group = 0; group < 40; group++) {
+      for (let n = 0; n < 10; n++) publisher.picture(n === 0);
+      await until("the others have all", () => others.every(({ pictures }) => pictures() === publisher.sent()));
+      worst = Math.max(worst, stalled.waitingBytes());
+    }
+    expect(worst).toBeGreaterThan(1 << 20);
+    expect(worst).toBeLessThan(4 << 20);
+    for (const { socket } of others) expect(socket.readyState).toBe(WebSocket.OPEN);
+    stalled.socket.destroy();
+    publisher.socket.destroy();
   });
 
   test("sound is never skipped: a stalled listener is closed with 1013 at the bound, another hears all", async () => {
@@ -262,6 +263,33 @@ async function running(starting: ReturnType<typeof publish>) {
   return { child, [Symbol.asyncDispose]: async () => void (await child.stop(2_000)) };
 }
 
+/** A viewer that keeps nothing: handmade pictures are told from the rest by their size. */
+async function countingViewer(bed: IngestBed) {
+  const socket = new WebSocket(`ws://127.0.0.1:${bed.webPort}/${BOX}/video`);
+  let pictures = 0;
+  socket.on("message", (data: Buffer) => (pictures += data.length > 20_000 ? 1 : 0));
+  await once(socket, "open");
+  return { socket, pictures: () => pictures };
+}
+
+/** A publisher of pictures of 20 kB that are none, each when it is told. */
+async function handmadePictures(bed: IngestBed) {
+  const name = liveStreamName({ box: BOX, kind: "video", run: "aaaaaaaa" });
+  const socket = await send(bed.rtmpPort, Buffer.concat([handshake(), connectCommand(), publishCommand(name)]));
+  const config = "1700000000014d401fffe1001a674d401feca05217f1126022000003000200000300641e30632c01000568ebe3cb20";
+  socket.write(message(9, Buffer.from(config, "hex"), 5, 0));
+  let sent = 0;
+  return {
+    socket,
+    sent: () => sent,
+    picture(key: boolean) {
+      const body = Buffer.alloc(20_000, 1);
+      body.set([key ? 0x17 : 0x27, 1, 0, 0, 0]);
+      socket.write(message(9, body, 5, ++sent * 40));
+    },
+  };
+}
+
 /** A browser that stops reading after the handshake: a socket by hand, so that nothing reads for it. */
 async function stalledViewer(bed: IngestBed, kind: "video" | "audio") {
   const sockets = new Set(bed.webSockets.clients);
@@ -294,6 +322,13 @@ async function stalledViewer(bed: IngestBed, kind: "video" | "audio") {
           timestampMs: payload.readUIntBE(4, 3),
           body: payload.subarray(11, -4),
         })),
+    /** What was sent before has been read here. */
+    async caughtUp() {
+      const pings = () => frames().filter(({ opcode }) => opcode === 9).length;
+      const before = pings();
+      server.ping();
+      await until("the backlog is read", () => pings() > before);
+    },
     closeCode: () =>
       frames()
         .find(({ opcode }) => opcode === 8)

@@ -32,6 +32,7 @@ function run(stand: EvidenceStand, target: string) {
     target,
     signer: stand.hub.signer,
     onCopied: archive.noteCopied,
+    onSourceDamaged: archive.fetchAgain,
   });
   const unsubscribe = archive.onChange(() => province.nudge());
   const running = province.run(controller.signal);
@@ -133,7 +134,7 @@ describe("province", () => {
     expect(await verifyBag(join(target, stand.session))).toMatchObject({ whole: true, segments: 2 });
   });
 
-  test("a path whose share is not mounted is refused, and everything goes there once it is back", async () => {
+  test("never-again 8: a path whose share is not mounted is refused, and everything goes there once it is back", async () => {
     await using stand = await openEvidenceStand();
     const target = join(stand.root, "share");
     const away = join(stand.root, "away");
@@ -156,7 +157,7 @@ describe("province", () => {
     await until("the second is there", async () => (await copiesOf(stand)).province === 2);
   });
 
-  test("a province that is down is tried until it is up", async () => {
+  test("never-again 4: a province that is down is tried until it is up", async () => {
     await using stand = await openEvidenceStand();
     const port = await freePort();
     stand.start();
@@ -169,7 +170,7 @@ describe("province", () => {
     await expectWholeBag(join(daemon.directory, stand.session));
   });
 
-  test("a copy that rots between copying and comparing gets no receipt before it is whole", async () => {
+  test("never-again 9: a copy that rots between copying and comparing gets no receipt before it is whole", async () => {
     await using stand = await openEvidenceStand();
     const port = await freePort();
     stand.start();
@@ -197,13 +198,16 @@ describe("province", () => {
     expect((await stat(spoilt)).isFile()).toBe(true);
   });
 
-  test("a recording that has rotted at the hub is not spread with a receipt on it", async () => {
+  test("a recording that has rotted at the hub is not spread with a receipt on it, and is had from its box again", async () => {
     await using stand = await openEvidenceStand();
     const target = join(stand.root, "share");
     await mkdir(target);
     const stop = stand.start();
-    const take = await recordTake(stand, material);
-    await until("verified at the hub", async () => (await copiesOf(stand)).hub === 2);
+    const take = await recordSession(stand);
+    await until("the bag is finished", async () => {
+      const bag = await stand.db.selectFrom("bag").selectAll().executeTakeFirstOrThrow();
+      return bag.viewing === 1 && bag.additions === 0;
+    });
     await stop();
     const path = await stand.archive.segmentFile(stand.session, stand.boxes[0]!.point, take.take, "000000.ts");
     const bytes = await readFile(path!);
@@ -215,6 +219,26 @@ describe("province", () => {
     expect(stand.logged.filter(({ event }) => event === "province.sourceDamaged")).toHaveLength(1);
     const folder = join(target, stand.session, "data", stand.boxes[0]!.point, take.take);
     expect((await readdir(folder)).filter((name) => name.endsWith(".ts"))).toEqual(["000001.ts"]);
+    // Without a finished bag no tag file says that all is there.
+    const bag = await stand.db.selectFrom("bag").selectAll().executeTakeFirstOrThrow();
+    expect(bag).toMatchObject({ manifestSha256: null, tagManifestSha256: null });
+    expect(await readdir(join(target, stand.session))).toEqual(["data"]);
+    expect(await copiesOf(stand)).toMatchObject({ hub: 1, refused: 1 });
+
+    const box = stand.boxes[0]!;
+    stand.start();
+    await until("its box is asked", () =>
+      stand.sent.some(({ message }) => message.type === "resend" && message.seq === 0 && message.reason === "lost"),
+    );
+    await box.upload(take.segments[0]!.name, material[0]!.path);
+    stand.archive.inboxChanged(box.id);
+    await until("it is there too", async () => (await copiesOf(stand)).province === 2);
+    expect(await copiesOf(stand)).toMatchObject({ hub: 2, refused: 0 });
+    await bagAtProvince(stand);
+    await expectWholeBag(join(target, stand.session));
+    expect(await readFile(path!)).toEqual(await readFile(material[0]!.path));
+    const kept = await readdir(stand.directories.quarantine, { recursive: true });
+    expect(kept.filter((name) => name.endsWith(".ts"))).toHaveLength(1);
   });
 
   test("another hub's storage is not written to, and a new target gets everything again", async () => {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { completeLines, isoUtc, runChecked, runProcess, systemClock } from "../.
 import { segmentPath, SignedRecord, type EvidenceRecord } from "../../src/protocol/protocol.ts";
 import { virtualFaultsFile } from "../../src/edge/capture/virtual-faults.ts";
 import { openRecorderStand, type RecorderStand } from "../support/recorder-stand.ts";
+import { makeSmallDisk } from "../support/small-disk.ts";
 import { until } from "../support/until.ts";
 
 const kinds = (records: EvidenceRecord[]): string[] => records.map(({ kind }) => kind);
@@ -70,7 +71,7 @@ test("every captured frame is in the files, and the chain holds for our code and
   expect((await runProcess([...verify, json])).code).not.toBe(0);
 });
 
-test("an encoder that is killed is replaced within two seconds, and what is missing is a signed gap", async () => {
+test("never-again 5, 10: an encoder that is killed is replaced within two seconds, and what is missing is a signed gap", async () => {
   await using stand = await openRecorderStand();
   await stand.startAgent(true);
   await stand.recordedFrames(60);
@@ -105,7 +106,7 @@ test("an encoder that stands still is noticed and replaced", async () => {
   expect(pick(next!, "gap").durationMs).toBeLessThan(6_000);
 });
 
-test("a killed agent loses no frame: the next one takes over the running encoder in mid-take", async () => {
+test("never-again 5: a killed agent loses no frame: the next one takes over the running encoder in mid-take", async () => {
   await using stand = await openRecorderStand();
   await stand.startAgent(true);
   await stand.recordedFrames(40);
@@ -124,7 +125,7 @@ test("a killed agent loses no frame: the next one takes over the running encoder
   expect(end["framesEncoded"]).toBe(end.frames);
 });
 
-test("a take whose agent and encoder were both killed is closed by the next agent with all that its files hold", async () => {
+test("never-again 5: a take whose agent and encoder were both killed is closed by the next agent with all that its files hold", async () => {
   await using stand = await openRecorderStand();
   await stand.startAgent(true);
   await stand.recordedFrames(50);
@@ -140,6 +141,30 @@ test("a take whose agent and encoder were both killed is closed by the next agen
   expect(pick(next!, "gap").cause).toBe("agentDied");
   expect(pick(next!, "takeEnd").reason).toBe("agentStopped");
 });
+
+test.each(["agent", "agent and encoder"])(
+  "never-again 10: what is missing before a take is stated, though the %s died with its first record only",
+  async (dead) => {
+    await using stand = await openRecorderStand();
+    await stand.startAgent(true);
+    await stand.recordedFrames(40);
+    await stand.killAgent();
+    if (dead !== "agent") process.kill(stand.encoderPid(), "SIGKILL");
+    // As it is between the two: each is on the disk before the next is made.
+    const [take] = await readdir(join(stand.dataDirectory, "recordings", stand.session));
+    const file = join(stand.dataDirectory, "recordings", stand.session, take!, "records.jsonl");
+    const [first] = completeLines(await readFile(file, "utf8"));
+    await writeFile(file, `${first}\n`);
+    await stand.startAgent(true);
+    await stand.recordedFrames(280);
+    await stand.setSession(false);
+    await ended(stand, dead === "agent" ? 1 : 2);
+    const [records] = await stand.chain();
+    expect(kinds(records!).slice(0, 3)).toEqual(["takeStart", "gap", "segment"]);
+    expect(pick(records!, "gap")).toMatchObject({ cause: "starting" });
+    expect(pick(records!, "gap").to).toBe(pick(records!, "segment").startedAt.utc);
+  },
+);
 
 test("a box that was down when its session ended states the rest of it, once (never-again 10)", async () => {
   await using stand = await openRecorderStand();
@@ -160,7 +185,65 @@ test("a box that was down when its session ended states the rest of it, once (ne
   expect(kinds(stated!)).toEqual(["takeStart", "gap", "takeEnd"]);
   expect(gap).toMatchObject({ cause: "agentDied", to: endedAt });
   const recordedToMs = Date.parse(last.startedAt.utc) + last.streamEndMs - last.streamStartMs;
-  expect(Math.abs(Date.parse(gap.from) - recordedToMs)).toBeLessThanOrEqual(1);
+  // Three moments in whole milliseconds stand between the two.
+  expect(Math.abs(Date.parse(gap.from) - recordedToMs)).toBeLessThanOrEqual(2);
+});
+
+test("never-again 2, 11: what is stated of one session while the next one starts leaves one chain, and every take known", async () => {
+  await using stand = await openRecorderStand();
+  await stand.startAgent(true);
+  await stand.recordedFrames(40);
+  await stand.killAgent();
+  process.kill(stand.encoderPid(), "SIGKILL");
+  await stand.startAgent("next", isoUtc(systemClock.wallMs() + 5_000));
+  await stand.recordedFrames(10);
+  await stand.setSession(false, "paused");
+  await ended(stand, 3);
+  await stand.setSession("next");
+  await stand.recordedFrames(10);
+  await stand.setSession(false);
+  await ended(stand, 4);
+  const sessions = (await stand.chain()).map(([first]) => first!.session);
+  expect(sessions).toEqual([stand.session, stand.session, stand.nextSession, stand.nextSession]);
+  await stand.stopAgent();
+  await stand.startAgent(false);
+  expect((await stand.view()).takes.map(({ session }) => session)).toEqual(sessions);
+});
+
+test("never-again 2: a segment that the disk does not give back any more keeps nothing that follows from being recorded", async () => {
+  await using stand = await openRecorderStand();
+  await using disk = await makeSmallDisk(64e6);
+  const recordings = join(stand.dataDirectory, "recordings");
+  await mkdir(recordings);
+  const insert = () => runChecked(["mount", "--bind", disk.directory, recordings]);
+  const pull = () => runChecked(["umount", recordings]);
+  await insert();
+  try {
+    await stand.startAgent(true);
+    await stand.recordedFrames(280);
+    await stand.killAgent();
+    process.kill(stand.encoderPid(), "SIGKILL");
+    await until("nobody has the disk", () => pull().then(() => true));
+    const { path } = await disk.spoil((name) => name.endsWith("000001.ts"));
+    await insert();
+    await expect(readFile(join(recordings, path))).rejects.toMatchObject({ errno: -117 });
+    await stand.startAgent(true);
+    await stand.recordedFrames(10);
+    await stand.setSession(false);
+    const { takes, unreadable } = await ended(stand, 2);
+    expect(unreadable).toEqual([`${takes[0]!.take}/1`]);
+    expect(takes.map(({ closed }) => closed)).toEqual([1, 1]);
+    const [before, after] = await stand.chain();
+    expect(kinds(before!)).toEqual(["takeStart", "gap", "segment", "takeEnd"]);
+    const last = pick(before!, "segment");
+    const gap = pick(after!, "gap");
+    expect(gap).toMatchObject({ cause: "mediumFailed" });
+    const recordedToMs = Date.parse(last.startedAt.utc) + last.streamEndMs - last.streamStartMs;
+    expect(Math.abs(Date.parse(gap.from) - recordedToMs)).toBeLessThanOrEqual(2);
+  } finally {
+    await stand.stopAgent();
+    await runChecked(["umount", "--lazy", recordings]);
+  }
 });
 
 test("a pause ends the take and the next one begins with a gap of the pause's length", async () => {
@@ -184,7 +267,7 @@ test("a pause ends the take and the next one begins with a gap of the pause's le
   expect(Math.abs(gap.durationMs - (resumedMs - pausedMs))).toBeLessThan(2_000);
 });
 
-test("a live line that takes the connection and then nothing more costs no frame and hardly delays the end", async () => {
+test("never-again 6: a live line that takes the connection and then nothing more costs no frame and hardly delays the end", async () => {
   const sockets: Socket[] = [];
   const frozen = createServer((socket) => sockets.push(socket.pause().on("error", () => {})));
   await new Promise<void>((resolve) => frozen.listen(0, "127.0.0.1", resolve));
@@ -233,8 +316,8 @@ test("a film is recorded round and round in real time, and ends with every frame
 });
 
 test("a camera and a microphone that cannot be opened cost neither the other nor the session", async () => {
-  const microphone = { kind: "alsa" as const, address: "plughw:CARD=Nowhere,DEV=0", name: "Nowhere" };
-  const camera = { path: "/dev/video99", name: "Nowhere", modes: [] };
+  const microphone = { id: "at:m", kind: "alsa" as const, address: "plughw:CARD=Nowhere,DEV=0", name: "Nowhere" };
+  const camera = { id: "at:c", address: "/dev/video99", name: "Nowhere", modes: [] };
   await using stand = await openRecorderStand({ kind: "auto" }, { cameras: [camera], microphones: [microphone] });
   await stand.startAgent(true);
   await stand.recordedFrames(25);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createLog, systemClock } from "../../src/platform/platform.ts";
 import { makeId, type SessionId } from "../../src/protocol/protocol.ts";
+import type { LiveRequest } from "../../src/edge/uplink/uplink.ts";
 import { openRoom, roomState, type Room, type RoomFacts } from "../../src/edge/room/room.ts";
 import { until } from "../support/until.ts";
 
@@ -13,6 +14,8 @@ let directory: string;
 let room: Room;
 let facts: RoomFacts;
 let acts: [string, SessionId | null][];
+let asked: LiveRequest[];
+let sounds: string[];
 
 const jpeg = (id: number) => Buffer.from([0xff, 0xd8, id, id, id, 0xff, 0xd9]);
 /** As ffmpeg does it: another file under the same name. */
@@ -38,6 +41,8 @@ function gather(response: IncomingMessage): () => Buffer {
 
 beforeEach(async () => {
   acts = [];
+  asked = [];
+  sounds = [];
   directory = await mkdtemp(join(tmpdir(), "diemcau-room-"));
   facts = {
     nowUtc: "2026-11-21T08:00:00.000Z",
@@ -49,11 +54,17 @@ beforeEach(async () => {
       now: { utcMs: Date.parse("2026-11-21T08:00:00.000Z"), monotonicMs: 0, bootId: "b" },
       awayMs: null,
     },
+    companion: null,
     last: null,
     connected: false,
     health: null,
+    stage: null,
+    watchedBy: [],
     unsynced: { segments: 0, bytes: 0 },
     hubAddress: "hub:8443",
+    network: { trouble: null, macs: [], hubSource: "baked", pairingPage: null },
+    stick: null,
+    soundTest: { refused: null, running: null, result: null, broken: null },
     addresses: [],
     agentVersion: "1",
   };
@@ -67,6 +78,12 @@ beforeEach(async () => {
     ownPicture: () => join(directory, "own.jpg"),
     begin: (session) => acts.push(["begin", session]) === 1,
     end: (session) => acts.push(["end", session]) === 1,
+    hand: (session, raised) => acts.push([raised ? "raise" : "lower", session]) === 1,
+    soundTest: (act) => sounds.push(act) === 1,
+    openLive(request) {
+      asked.push(request);
+      request.socket.destroy();
+    },
   });
 });
 afterEach(async () => {
@@ -109,6 +126,21 @@ describe("room page", () => {
       ["begin", null],
       ["end", session],
     ]);
+  });
+
+  test("begins the test of sound for its own page only, and says when it may not be", async () => {
+    const own = `http://127.0.0.1:${room.port}`;
+    const post = (origin: string, body: unknown) =>
+      fetch(`${own}/api/room/sound-test`, {
+        ...{ method: "POST", body: JSON.stringify(body) },
+        headers: { "content-type": "application/json", origin },
+      }).then(({ status }) => status);
+    expect(await post("http://evil.example", { act: "start" })).toBe(403);
+    expect(await post(own, { act: "louder" })).toBe(400);
+    expect(sounds).toEqual([]);
+    expect(await post(own, { act: "start" })).toBe(204);
+    expect(await post(own, { act: "start" })).toBe(409);
+    expect(sounds).toEqual(["start", "start"]);
   });
 
   test("tells a change at once, and only changes", async () => {
@@ -157,5 +189,62 @@ describe("room page", () => {
       response.destroy();
       return response.statusCode === 200;
     });
+  });
+});
+
+describe("the conversation", () => {
+  const session = makeId("session", new Uint8Array(10).fill(3));
+  const box = makeId("box", new Uint8Array(10).fill(4));
+
+  test("a hand is raised from the room's own page only", async () => {
+    const hand = (origin: string, body: unknown) =>
+      fetch(`http://127.0.0.1:${room.port}/api/room/hand`, {
+        ...{ method: "POST", body: JSON.stringify(body) },
+        headers: { "content-type": "application/json", origin },
+      }).then(({ status }) => status);
+    const own = `http://127.0.0.1:${room.port}`;
+    expect(await hand(own, { session, raised: true })).toBe(204);
+    expect(await hand(own, { session, raised: false })).toBe(409);
+    expect(await hand("http://evil.example", { session, raised: true })).toBe(403);
+    expect(await hand(own, { session })).toBe(400);
+    expect(acts).toEqual([
+      ["raise", session],
+      ["lower", session],
+    ]);
+  });
+
+  test("what the microphone hears is told as it comes", async () => {
+    const heard = gather(await open("/api/room/events"));
+    await until("the state", () => heard().toString().includes("event: state"));
+    room.heard({ lufs: -23.4, speech: true });
+    await until("the level", () => heard().toString().includes("event: level"));
+    expect(heard().toString()).toContain('event: level\ndata: {"lufs":-23.4,"speech":true}\n');
+  });
+
+  test("other rooms' pictures are for its own page only, and for nothing that is no picture or sound", async () => {
+    const wish = async (path: string, headers: Record<string, string> = {}) => {
+      const own = `127.0.0.1:${room.port}`;
+      const request = get({
+        ...{ host: "127.0.0.1", port: room.port, path, agent: false },
+        headers: {
+          ...{ host: own, origin: `http://${own}`, connection: "Upgrade", upgrade: "websocket" },
+          ...{ "sec-websocket-version": "13", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==" },
+          ...headers,
+        },
+      });
+      return new Promise<number | "handed on">((resolve) => {
+        request.on("response", ({ statusCode }) => resolve(statusCode!));
+        request.on("error", () => resolve("handed on"));
+      });
+    };
+    expect(await wish(`/live/${box}/video`)).toBe("handed on");
+    expect(asked).toMatchObject([{ box, kind: "video", key: "dGhlIHNhbXBsZSBub25jZQ==" }]);
+    expect(await wish(`/live/${box}/video`, { origin: "http://evil.example" })).toBe(403);
+    expect(await wish(`/live/${box}/video`, { host: "evil.example", origin: "http://evil.example" })).toBe(403);
+    expect(await wish(`/live/${box}/both`)).toBe(404);
+    expect(await wish("/live/x/video")).toBe(404);
+    expect(await wish("/control")).toBe(404);
+    expect(await wish(`/live/${box}/video`, { "sec-websocket-key": "not a key" })).toBe(404);
+    expect(asked).toHaveLength(1);
   });
 });

@@ -77,6 +77,7 @@ describe("space on the box's disk", () => {
       secondMedium: undefined,
       box: () => null,
       bytesPerMinute: 1e6,
+      screenBytesPerMinute: 0,
       assignment: () => ({
         type: "assignment",
         revision: 1,
@@ -84,13 +85,19 @@ describe("space on the box's disk", () => {
         sessions,
       }),
       ledger: () => ledger,
+      ledgerTakes: () => [take],
+      forgetTakes: async () => {},
       receiptKey: () => createPublicKey(hubKey),
     });
     stop = new AbortController();
     running = space.run(
       {
-        segments: () => names.map((name) => ({ name, sizeBytes: SEGMENT })),
-        sha256: (_, seq) => sha256Hex(bytesOf(seq)),
+        segments: () =>
+          names.map((name) => ({ name, sizeBytes: SEGMENT, path: join(folder, segmentFileName(name.seq)) })),
+        sha256: async (_, seq) => sha256Hex(bytesOf(seq)),
+        retire: async () => 0,
+        past: async () => new Set(),
+        takes: () => [{ session: past, take, records: 10, ended: true, closed: names.length, damaged: 0 }],
         sessionBytes: () => 0,
         openSegment: () => null,
       },

@@ -17,6 +17,9 @@ const PATIENCE: Record<AlarmCause, { raiseMs: number; clearMs: number }> = {
   pictureDark: { raiseMs: 8_000, clearMs: 8_000 },
   pictureFrozen: { raiseMs: 2_000, clearMs: 4_000 },
   microphoneNone: { raiseMs: 1_000, clearMs: 3_000 },
+  // A plug that was moved is in again sooner.
+  cameraSpare: { raiseMs: 6_000, clearMs: 3_000 },
+  microphoneSpare: { raiseMs: 6_000, clearMs: 3_000 },
   soundSilent: { raiseMs: 2_000, clearMs: 4_000 },
   soundClipping: { raiseMs: 1_000, clearMs: 10_000 },
   soundHum: { raiseMs: 4_000, clearMs: 10_000 },
@@ -25,6 +28,13 @@ const PATIENCE: Record<AlarmCause, { raiseMs: number; clearMs: number }> = {
   encoderSlow: { raiseMs: 10_000, clearMs: 10_000 },
   frameRateLow: { raiseMs: 3_000, clearMs: 10_000 },
   avOffset: { raiseMs: 4_000, clearMs: 6_000 },
+  echoOpen: { raiseMs: 3_000, clearMs: 3_000 },
+  // A browser needs some seconds to show a page.
+  screenNotRecording: { raiseMs: 8_000, clearMs: 3_000 },
+  // What a disk and a battery say stays as it is for hours.
+  diskFailing: { raiseMs: 0, clearMs: 0 },
+  diskWorn: { raiseMs: 0, clearMs: 0 },
+  batteryEmpty: { raiseMs: 0, clearMs: 0 },
 };
 
 /**

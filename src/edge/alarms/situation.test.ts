@@ -20,7 +20,9 @@ const good: Seen = {
   encoder: { state: "recording", fps: 25, frames: 100, droppedFrames: 0, duplicatedFrames: 0, speed: 1 },
   picture: "ok",
   sound: report.sound,
+  screen: null,
   report,
+  unreadable: new Set(),
 };
 const present = (seen: Seen) =>
   Object.entries(situationOf(seen))
@@ -31,6 +33,58 @@ const black = { ...report, findings: { ...report.findings, pictureBlack: { prese
 describe("what can be said of each cause", () => {
   it("finds nothing wrong in a good recording", () => {
     expect(present(good)).toEqual([]);
+  });
+
+  it("tells a spare device by the name of the one that is missed, and an absent one as itself", () => {
+    const row = (name: string, state: "inUse" | "absent" | "failed" | "ready") => ({
+      id: name,
+      name,
+      state,
+      wanted: true,
+    });
+    const devices = { cameras: [row("C920", "absent"), row("B525", "inUse")], microphones: [row("Jabra", "inUse")] };
+    const situation = situationOf({ ...good, devices });
+    expect(situation.cameraSpare).toEqual({ present: true, facts: "another camera is used; C920 is not there" });
+    expect(present({ ...good, devices })).toEqual(["cameraSpare"]);
+    const gone = { cameras: [row("C920", "absent")], microphones: [row("Jabra", "failed"), row("PCH", "inUse")] };
+    expect(present({ ...good, picture: "none", devices: gone })).toEqual(["cameraNone", "microphoneSpare"]);
+    expect(situationOf({ ...good, picture: "none", devices: gone }).cameraNone?.facts).toBe(
+      "no camera; C920 is not there",
+    );
+  });
+
+  it("tells what disks and clock say of themselves, also while nothing is recorded", () => {
+    const disk = { name: "sda", model: "A400", usedPercent: 85, facts: "pending: 3" };
+    const idle: Seen = { ...good, mustRecord: false, encoder: { ...good.encoder, state: "failed" } };
+    const worn = { ...idle, disks: [{ ...disk, state: "worn" as const }], batteryEmpty: true };
+    expect(present(worn)).toEqual(["encoderFailed", "diskWorn", "batteryEmpty"]);
+    const failing = situationOf({ ...good, disks: [{ ...disk, state: "failing" }], batteryEmpty: false });
+    expect(failing.diskFailing).toEqual({ present: true, facts: "sda (A400) pending: 3 85 %" });
+    expect(failing.diskWorn?.present).toBe(false);
+  });
+
+  it("tells a disk that does not give back what was recorded, whatever the disk says of itself", () => {
+    const unreadable = new Set(["take-a/3"]);
+    const facts = { present: true, facts: "cannot be read: take-a/3" };
+    expect(situationOf({ ...good, unreadable }).diskFailing).toEqual(facts);
+    const disks = [{ name: "sda", model: "A400", usedPercent: 1, facts: "", state: "ok" as const }];
+    expect(situationOf({ ...good, disks, unreadable }).diskFailing).toEqual(facts);
+    expect(situationOf({ ...good, disks }).diskFailing?.present).toBe(false);
+  });
+
+  it("tells an open echo in a session and before it, and says nothing where no microphone is sent", () => {
+    expect(present({ ...good, echo: "open" })).toEqual(["echoOpen"]);
+    expect(present({ ...good, echo: "open", mustRecord: false, report: null })).toEqual(["echoOpen"]);
+    expect(present({ ...good, echo: "cancelled" })).toEqual([]);
+  });
+
+  it("a screen that is not recorded in a session that another system carries is a cause of its own", () => {
+    const screen = { growing: false, showing: false };
+    expect(present({ ...good, screen })).toEqual(["screenNotRecording"]);
+    expect(present({ ...good, screen: { ...screen, showing: true } })).toEqual(["screenNotRecording"]);
+    expect(present({ ...good, screen: { growing: true, showing: true } })).toEqual([]);
+    expect(present({ ...good, screen, growing: false, report: null })).toEqual(["notRecording", "screenNotRecording"]);
+    expect(present({ ...good, screen, mustRecord: false, report: null })).toEqual([]);
   });
 
   it("never-again 2: a room in session whose file does not grow has an alarm, whatever the encoder says of itself", () => {

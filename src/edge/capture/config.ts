@@ -8,8 +8,12 @@ const AUTO = z.literal("auto");
 export const CaptureConfig = z.strictObject({
   source: z
     .discriminatedUnion("kind", [
-      /** The best camera and microphone that are plugged in. */
-      z.strictObject({ kind: z.literal("auto") }),
+      /** The best camera and microphone that are plugged in: by name or address in this order, then the likeliest. */
+      z.strictObject({
+        kind: z.literal("auto"),
+        cameras: z.array(name).max(20).optional(),
+        microphones: z.array(name).max(20).optional(),
+      }),
       /** Part of a device's name or its address; what is left out is chosen as in "auto". */
       z.strictObject({ kind: z.literal("devices"), camera: name.optional(), microphone: name.optional() }),
       /** A media file, played round and round in real time; an absolute path by the time it gets here. */
@@ -36,6 +40,8 @@ export const CaptureConfig = z.strictObject({
       }),
     ])
     .default("auto"),
+  /** `auto`: the graphics chip makes the record where it passes its trial. */
+  encoder: z.enum(["auto", "software"]).optional(),
   live: z
     .union([
       AUTO,
@@ -48,6 +54,17 @@ export const CaptureConfig = z.strictObject({
     .default("auto"),
 });
 export type CaptureConfig = z.infer<typeof CaptureConfig>;
+
+/** What the room's screen shows and its loudspeaker plays. Never configured as a room's source: it is the second track. */
+export interface ScreenSource {
+  kind: "screen";
+  /** X display. */
+  display: string;
+  /** PulseAudio source that hears what is played. */
+  sound: string;
+  /** Whether there is something on the screen that is to be recorded. */
+  showing: () => boolean;
+}
 
 export interface Quality {
   record: Exclude<CaptureConfig["record"], "auto">;

@@ -75,16 +75,16 @@ describe("picture", () => {
 describe("sound", () => {
   it("is silent after eight seconds below -60 LUFS, and digital silence has no level", () => {
     const m = new Measurements();
-    for (let i = 0; i < 20; i++) m.addSound(sound("-inf", "-inf"), i * 400);
+    for (let i = 0; i < 40; i++) m.addSound(sound("-inf", "-inf"), i * 200);
     expect(m.sound()).toEqual({ state: "silent", levelLufs: null, speech: false });
-    m.addSound(sound("-30.0", "-12"), 8_400);
+    m.addSound([...sound("-30.0", "-12"), ...sound("-30.0", "-12")], 8_400);
     expect(m.sound().state).toBe("ok");
     expect(m.sound().levelLufs).toBeCloseTo(-30.691);
   });
 
   it("clips when full scale is reached again and again", () => {
     const m = new Measurements();
-    m.addSound([...sound("-10", "0.0"), ...sound("-10", "-0.05")], 0);
+    m.addSound([...sound("-10", "0.0"), ...sound("-10", "-0.05"), ...sound("-10", "0.0")], 0);
     expect(m.sound().state).toBe("ok");
     m.addSound(sound("-10", "0.0"), 800);
     expect(m.sound().state).toBe("clipping");
@@ -92,12 +92,26 @@ describe("sound", () => {
 
   it("is speech when it is loud and has pauses, and for thirty seconds after", () => {
     const hum = new Measurements();
-    for (let i = 0; i < 30; i++) hum.addSound(sound("-30", "-20"), i * 400);
+    for (let i = 0; i < 60; i++) hum.addSound(sound("-30", "-20"), i * 200);
     expect(hum.sound().speech).toBe(false);
     const talk = new Measurements();
-    for (let i = 0; i < 30; i++) talk.addSound(sound(i % 4 === 0 ? "-58" : "-25", "-12"), i * 400);
+    for (let i = 0; i < 60; i++) talk.addSound(sound(i % 8 < 2 ? "-58" : "-25", "-12"), i * 200);
     expect(talk.sound().speech).toBe(true);
     talk.addSound(sound("-58", "-50"), 50_000);
     expect(talk.sound().speech).toBe(false);
+  });
+
+  it("tells each 200 ms how loud the last 400 ms were, and whether that stands out as speech", () => {
+    const m = new Measurements();
+    expect(m.level()).toBeUndefined();
+    for (let i = 0; i < 10; i++) m.addSound(sound("-60", "-50"), i * 200);
+    expect(m.level()).toEqual({ lufs: expect.closeTo(-60.691), speech: false, count: 10 });
+    m.addSound(sound("-20", "-8"), 2_000);
+    expect(m.level()).toEqual({ lufs: expect.closeTo(-23.7, 1), speech: true, count: 11 });
+    for (let i = 0; i < 200; i++) m.addSound(sound("-30", "-20"), 2_200 + i * 200);
+    expect(m.level()).toMatchObject({ speech: false });
+    m.addSound(sound("-inf", "-inf"), 50_000);
+    m.addSound(sound("-inf", "-inf"), 50_200);
+    expect(m.level()).toMatchObject({ lufs: null, speech: false });
   });
 });

@@ -1,4 +1,4 @@
-import type { Health } from "../../protocol/protocol.ts";
+import type { Health, RoomLevel } from "../../protocol/protocol.ts";
 
 /** What FFmpeg's -progress says last. */
 export interface Progress {
@@ -21,7 +21,7 @@ const SPEED_SECONDS = 8;
 /** Loudness of one channel from the level of its K-weighted sound (ITU-R BS.1770). */
 const LUFS_OF_RMS = -0.691;
 /** Values of sound in a second. */
-const SOUNDS_PER_S = 2.5;
+const SOUNDS_PER_S = 5;
 const BLACK_LUMA_MAX = 48;
 const BLACK_LUMA_MEAN = 24;
 const FROZEN_SECONDS = 8;
@@ -29,10 +29,10 @@ const SILENT_LUFS = -60;
 const SILENT_SECONDS = 8;
 const CLIPPING_DB = -0.1;
 /** Values within the last ten seconds that make a warning of clipping. */
-const CLIPPING_COUNT = 3;
+const CLIPPING_COUNT = 4;
 const SPEECH_SECONDS = 30;
 const SPEECH_LUFS = -42;
-const SPEECH_COUNT = 3;
+const SPEECH_COUNT = 6;
 /** Between words and pauses; a fan or hum is even. */
 const SPEECH_SPREAD_LU = 8;
 
@@ -45,6 +45,8 @@ export class Measurements {
   /** A live sensor's noise moves the means of a whole picture in their last digit; equal in all four is a still. */
   private pictures: { atMs: number; black: boolean; still: boolean; likeness: string }[] = [];
   private peakDb = Number.NEGATIVE_INFINITY;
+  private lastPower: number | undefined;
+  private heard = 0;
   private sounds: { atMs: number; lufs: number; peakDb: number }[] = [];
 
   /** @param nowMs monotonic */
@@ -98,8 +100,12 @@ export class Measurements {
     for (const line of lines) {
       const [key, value] = split(line);
       if (key === "lavfi.astats.Overall.Peak_level") this.peakDb = number(value);
-      if (key === "lavfi.astats.Overall.RMS_level")
-        this.sounds.push({ atMs: nowMs, lufs: number(value) + LUFS_OF_RMS, peakDb: this.peakDb });
+      if (key !== "lavfi.astats.Overall.RMS_level") continue;
+      const power = 10 ** (number(value) / 10);
+      const lufs = 10 * Math.log10((power + (this.lastPower ?? power)) / 2) + LUFS_OF_RMS;
+      this.lastPower = power;
+      this.heard++;
+      this.sounds.push({ atMs: nowMs, lufs, peakDb: this.peakDb });
     }
     this.sounds = this.sounds.filter(({ atMs }) => nowMs - atMs < SPEECH_SECONDS * 1_000);
   }
@@ -114,6 +120,15 @@ export class Measurements {
     if (last?.black) return "black";
     const recent = this.pictures.slice(-FROZEN_SECONDS);
     return recent.length >= FROZEN_SECONDS && recent.every(({ still }) => still) ? "frozen" : "ok";
+  }
+
+  /** The last measurement; `count` tells one from the next. Undefined before the first. */
+  level(): (RoomLevel & { count: number }) | undefined {
+    const last = this.sounds.at(-1);
+    if (!last) return undefined;
+    const floor = Math.min(...this.sounds.map(({ lufs }) => lufs));
+    const speech = last.lufs > SPEECH_LUFS && last.lufs - floor >= SPEECH_SPREAD_LU;
+    return { lufs: Number.isFinite(last.lufs) ? last.lufs : null, speech, count: this.heard };
   }
 
   sound(): { state: "ok" | "silent" | "clipping"; levelLufs: number | null; speech: boolean } {

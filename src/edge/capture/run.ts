@@ -1,12 +1,13 @@
-import { open, readFile, readdir, stat, truncate } from "node:fs/promises";
+import { readFileSync, statSync, truncateSync } from "node:fs";
+import { open, readFile, readdir } from "node:fs/promises";
 import { z } from "zod";
 import { adoptProcess, type AdoptedProcess, type Clock } from "../../platform/platform.ts";
 import { SessionId, TakeId, type Health } from "../../protocol/protocol.ts";
-import { lostDevice } from "./devices.ts";
+import { Tail } from "../tail.ts";
+import { lostDevice } from "../devices/devices.ts";
 import { Measurements } from "./measure.ts";
 import { runPaths, SEGMENT_LIST, type Source } from "./plan.ts";
-import { needsRoom } from "./source.ts";
-import { Tail } from "./tail.ts";
+import { needsRoom, usedDevices } from "./source.ts";
 import { VirtualRoomStatus } from "./virtual-room.ts";
 
 export const RunGoal = z.discriminatedUnion("kind", [
@@ -22,6 +23,8 @@ export const RunMemory = z.object({
   source: z.custom<Source>((value) => typeof value === "object" && value !== null),
   plannedWallMs: z.number(),
   ffmpeg: z.string(),
+  /** Render node that encodes its record. */
+  renderNode: z.string().nullish(),
 });
 export type RunMemory = z.infer<typeof RunMemory>;
 
@@ -34,10 +37,12 @@ export interface RunCounts {
 
 export type RunTrouble = { kind: "exited" } | { kind: "stalled" } | { kind: "deviceLost"; device: string };
 
+/** What is lost where the screen shows nothing any more that is to be recorded. */
+const SCREEN_PAGE = "the page on the screen";
 const FIRST_FRAME_LIMIT_MS = 12_000;
 const STALL_LIMIT_MS = 3_000;
 const SOUND_LIMIT_MS = 5_000;
-const DEVICE_LOOK_MS = 1_000;
+const SELDOM_LOOK_MS = 1_000;
 /** A virtual room may be 5 s ahead of a machine that does not keep up; all of it is still written. */
 const FINISH_LIMIT_MS = 12_000;
 const FINISH_LOOK_MS = 100;
@@ -59,7 +64,7 @@ export class EncoderRun {
   private readonly clock: Clock;
   private readonly ffmpeg: AdoptedProcess;
   private readonly room: AdoptedProcess | undefined;
-  private readonly unplugged: () => Promise<{ camera: boolean; microphone: boolean }>;
+  private readonly unplugged: () => { camera: boolean; microphone: boolean };
   private readonly tails: { progress: Tail; picture: Tail; sound: Tail };
   private readonly measured = new Measurements();
   private readonly beganMs: number;
@@ -68,8 +73,9 @@ export class EncoderRun {
   private lastFrame = 0;
   private lastFrameMs: number;
   private lastSoundMs: number;
-  private deviceLookMs = 0;
+  private seldomLookMs = -Infinity;
   private lostDevice: string | undefined;
+  private missed: string | undefined;
   private roomStatus: VirtualRoomStatus | undefined;
   private first: { monotonicMs: number } | undefined;
 
@@ -80,7 +86,7 @@ export class EncoderRun {
     ffmpeg: AdoptedProcess;
     room: AdoptedProcess | undefined;
     adopted: boolean;
-    unplugged: () => Promise<{ camera: boolean; microphone: boolean }>;
+    unplugged: () => { camera: boolean; microphone: boolean };
   }) {
     this.memory = options.memory;
     this.directory = options.directory;
@@ -117,12 +123,14 @@ export class EncoderRun {
 
   /** Reads what the processes have written since the last look. */
   async observe(): Promise<void> {
-    await Promise.all([this.observeRoom(), this.boundLog()]);
     const { tails } = this;
-    const [progress, picture, sound] = [tails.progress.read(), tails.picture.read(), tails.sound.read()];
+    // Until it says when it began.
+    if (!this.first) this.observeRoom();
+    const [progress, sound] = [tails.progress.read(), tails.sound.read()];
     const nowMs = this.clock.monotonicMs();
     this.measured.addProgress(progress.lines, nowMs);
-    this.measured.addPicture(picture.lines, nowMs);
+    // Of a recording, the encoder measures no picture.
+    if (this.memory.goal.kind === "preview") this.measured.addPicture(tails.picture.read().lines, nowMs);
     this.measured.addSound(sound.lines, nowMs);
     if (sound.lines.length > 0) this.lastSoundMs = nowMs;
     const now = this.measured.progress;
@@ -131,14 +139,22 @@ export class EncoderRun {
       this.lastFrame = now.frame;
       this.lastFrameMs = nowMs;
     }
-    if (nowMs - this.deviceLookMs > DEVICE_LOOK_MS) {
-      this.deviceLookMs = nowMs;
+    if (nowMs - this.seldomLookMs > SELDOM_LOOK_MS) {
+      this.seldomLookMs = nowMs;
+      this.observeRoom();
+      this.boundLog();
       // Before the first frame FFmpeg says itself which device it cannot open.
       if (this.lastFrame > 0) this.lostDevice = await this.lost();
     }
   }
 
+  /** The sound server has it no more. */
+  missMicrophone(name: string): void {
+    this.missed = name;
+  }
+
   trouble(): RunTrouble | undefined {
+    if (this.missed !== undefined) return { kind: "deviceLost", device: this.missed };
     if (this.lostDevice !== undefined) return { kind: "deviceLost", device: this.lostDevice };
     // FFmpeg would wait for ever to open the FIFO of a room that never began; later on it is told by end of file.
     if (this.hasExited || (this.roomHasExited && this.lastFrame === 0)) return { kind: "exited" };
@@ -157,6 +173,11 @@ export class EncoderRun {
       framesCaptured: this.isWhole() ? (this.roomStatus?.framesCaptured ?? null) : null,
       framesEncoded: this.measured.progress?.ended ? this.measured.progress.frame : null,
     };
+  }
+
+  /** What the microphone hears now, measured before any recording; undefined without one. */
+  level(): ReturnType<Measurements["level"]> {
+    return this.memory.source.sound.kind === "silence" ? undefined : this.measured.level();
   }
 
   /** Of a recording, what the devices give is not told: what counts is in the file, and measured there. */
@@ -190,7 +211,7 @@ export class EncoderRun {
    * SIGTERM. What does not end in time is killed; the record has been finished first by then.
    */
   async finish(): Promise<"finished" | "killed"> {
-    await this.observeRoom();
+    this.observeRoom();
     if (this.room && this.roomStatus?.startedWallMs == null) {
       // Nothing has been captured, and a FIFO without a writer never ends.
       await this.kill();
@@ -202,6 +223,7 @@ export class EncoderRun {
     const ended = Promise.all([this.ffmpeg.exited, this.room?.exited]).then(() => true);
     const killed = !(await Promise.race([ended, this.overdue(ended)]));
     if (killed) await this.kill();
+    this.observeRoom();
     await this.observe();
     return killed ? "killed" : "finished";
   }
@@ -257,10 +279,12 @@ export class EncoderRun {
 
   private async lost(): Promise<string | undefined> {
     const { source } = this.memory;
-    const out = needsRoom(source) ? await this.unplugged() : undefined;
+    const isScreen = source.picture.kind === "screen";
+    const out = needsRoom(source) || isScreen ? this.unplugged() : undefined;
+    if (out?.camera && isScreen) return SCREEN_PAGE;
     if (out?.camera && source.picture.kind === "virtual") return "virtual camera";
     if (out?.microphone && source.sound.kind === "virtual") return "virtual microphone";
-    return lostDevice(source);
+    return lostDevice(usedDevices(source));
   }
 
   /** All of it comes from the room, and ends with the room. */
@@ -274,10 +298,11 @@ export class EncoderRun {
     return this.memory.source.picture.kind === "virtual";
   }
 
-  private async observeRoom(): Promise<void> {
+  /** Synchronous as {@link Tail} is. */
+  private observeRoom(): void {
     if (!needsRoom(this.memory.source)) return;
     try {
-      this.roomStatus = VirtualRoomStatus.parse(JSON.parse(await readFile(`${this.directory}/room.json`, "utf8")));
+      this.roomStatus = VirtualRoomStatus.parse(JSON.parse(readFileSync(`${this.directory}/room.json`, "utf8")));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     }
@@ -285,19 +310,22 @@ export class EncoderRun {
     if (startedMs !== null && this.isExact()) this.first = { monotonicMs: startedMs };
   }
 
-  private async boundLog(): Promise<void> {
+  private boundLog(): void {
     const path = `${this.directory}/log`;
-    const { size } = await stat(path).catch(() => ({ size: 0 }));
-    if (size > LOG_LIMIT_BYTES) await truncate(path, 0);
+    if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > LOG_LIMIT_BYTES) truncateSync(path, 0);
   }
 }
 
 /** An open descriptor for a program's complaints; appended to, so that cutting the file frees it. */
 export const openLog = (directory: string) => open(`${directory}/log`, "a", 0o600);
 
-export function adoptPid(pid: number, identity: (pid: number) => string | undefined): AdoptedProcess | undefined {
+export function adoptPid(
+  pid: number,
+  identity: (pid: number) => string | undefined,
+  told?: Promise<unknown>,
+): AdoptedProcess | undefined {
   const known = identity(pid);
-  return known === undefined ? undefined : adoptProcess(known);
+  return known === undefined ? undefined : adoptProcess(known, told);
 }
 
 /** FFmpeg has listed every segment file that there is. */

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 
@@ -14,10 +14,11 @@ export type VirtualFaults = z.infer<typeof VirtualFaults>;
 export const NO_FAULTS: VirtualFaults = VirtualFaults.parse({});
 export const virtualFaultsFile = (runDirectory: string): string => join(runDirectory, "virtual-faults.json");
 
-/** No file is no fault; a file that is half written says nothing. */
-export async function readVirtualFaults(path: string): Promise<VirtualFaults> {
+/** No file is no fault; a file that is half written says nothing. Synchronous: the file is in memory. */
+export function readVirtualFaults(path: string): VirtualFaults {
+  if (!statSync(path, { throwIfNoEntry: false })) return NO_FAULTS;
   try {
-    return VirtualFaults.parse(JSON.parse(await readFile(path, "utf8")));
+    return VirtualFaults.parse(JSON.parse(readFileSync(path, "utf8")));
   } catch {
     return NO_FAULTS;
   }

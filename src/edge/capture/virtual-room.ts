@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Clock } from "../../platform/platform.ts";
 import { NO_FAULTS, readVirtualFaults, spoil, type VirtualFaults } from "./virtual-faults.ts";
-import { createScene, createSpeech, wavSamples } from "./virtual-scene.ts";
+import { VIRTUAL_PERIOD_MS } from "./plan.ts";
+import { createScene, createSpeech, wavBytes, wavHead, wavSamples } from "./virtual-scene.ts";
 
 /** How the room's process is told what to be: one argument of JSON. */
 export const VirtualRoomOptions = z.strictObject({
@@ -44,7 +45,6 @@ export class VirtualRoomError extends Error {
 }
 
 const SAMPLE_RATE = 48_000;
-const SOUND_PERIOD_MS = 20;
 const BACKLOG_LIMIT_MS = 5_000;
 const READER_WAIT_MS = 15_000;
 const STATUS_PERIOD_MS = 500;
@@ -124,7 +124,7 @@ export async function runVirtualRoom(options: VirtualRoomOptions, clock: Clock, 
   let faults: VirtualFaults = NO_FAULTS;
   const readFaults = async () => {
     while (!halt.aborted) {
-      faults = await readVirtualFaults(options.faultsFile);
+      faults = readVirtualFaults(options.faultsFile);
       await pause(FAULTS_PERIOD_MS, halt);
     }
   };
@@ -172,6 +172,7 @@ export async function runVirtualRoom(options: VirtualRoomOptions, clock: Clock, 
   const speak = async () => {
     if (options.audioFifo === null) return;
     await using audio = await openFifo(options.audioFifo, clock, gone.signal);
+    await writeAll(audio, wavHead());
     for (let sent = 0; sent < (end.samples ?? Infinity) && !gone.signal.aborted;) {
       await standstill();
       const dropped = status.framesDropped;
@@ -179,10 +180,10 @@ export async function runVirtualRoom(options: VirtualRoomOptions, clock: Clock, 
       const count = Math.min(end.samples ?? captured, sent + SAMPLE_RATE) - sent;
       if (count > 0) {
         const at = sent + dropped * samplesPerFrame;
-        await writeAll(audio, new Uint8Array(spoil(speech(at, count), at, faults.sound).buffer));
+        await writeAll(audio, wavBytes(spoil(speech(at, count), at, faults.sound)));
         sent += count;
       }
-      if (end.samples === undefined) await pause(SOUND_PERIOD_MS, gone.signal);
+      if (end.samples === undefined) await pause(VIRTUAL_PERIOD_MS, gone.signal);
     }
   };
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readStampRgba } from "../../media/media.ts";
-import { createScene, createSpeech, seedOf, wavSamples } from "./virtual-scene.ts";
+import { createScene, createSpeech, seedOf, wavBytes, wavHead, wavSamples } from "./virtual-scene.ts";
 
 describe("virtual scene", () => {
   it("moves, differs by label, and carries the wall clock", () => {
@@ -57,5 +57,14 @@ describe("WAVE files", () => {
     expect(wavSamples(wav(48_000))).toEqual(Int16Array.of(-5, 6));
     expect(wavSamples(wav(44_100))).toBeUndefined();
     expect(wavSamples(Buffer.from("no wave at all"))).toBeUndefined();
+  });
+
+  it("without an end hold 16-bit samples exactly, as floats", () => {
+    const samples = Int16Array.of(-32_768, -5, 0, 6, 32_767);
+    const bytes = wavBytes(samples);
+    expect(Array.from(new Float32Array(bytes.slice().buffer), (value) => value * 32_768)).toEqual([...samples]);
+    expect(wavHead()).toHaveLength(44);
+    // Tag 1 would be looked through for S/PDIF.
+    expect(Buffer.from(wavHead()).readUInt16LE(20)).toBe(3);
   });
 });

@@ -96,6 +96,31 @@ export function createSpeech(
   };
 }
 
+/**
+ * Head of an endless WAV of SPEECH_RATE in one channel. Its samples are floats, because FFmpeg holds 16-bit ones back
+ * until it has 64 KB, to see whether they are a disguised S/PDIF stream.
+ */
+export function wavHead(): Uint8Array {
+  const head = Buffer.alloc(44);
+  head.write("RIFF", 0);
+  head.write("WAVEfmt ", 8);
+  head.writeUInt32LE(16, 16);
+  head.writeUInt16LE(WAVE_FORMAT_IEEE_FLOAT, 20);
+  head.writeUInt16LE(1, 22);
+  head.writeUInt32LE(SPEECH_RATE, 24);
+  head.writeUInt32LE(SPEECH_RATE * 4, 28);
+  head.writeUInt16LE(4, 32);
+  head.writeUInt16LE(32, 34);
+  head.write("data", 36);
+  return head;
+}
+
+const WAVE_FORMAT_IEEE_FLOAT = 3;
+
+/** What follows {@link wavHead}: floats hold 16-bit samples exactly. */
+export const wavBytes = (samples: Int16Array): Uint8Array =>
+  new Uint8Array(Float32Array.from(samples, (sample) => sample / 32_768).buffer);
+
 /** Samples of a RIFF/WAVE file of 16-bit mono PCM at 48 kHz; undefined for any other kind. */
 export function wavSamples(file: Uint8Array): Int16Array | undefined {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);

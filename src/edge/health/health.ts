@@ -5,6 +5,9 @@ import { mem } from "systeminformation";
 import type { Clock } from "../../platform/platform.ts";
 import type { Health } from "../../protocol/protocol.ts";
 
+import { readBattery } from "./battery.ts";
+import { readDisks } from "./disks.ts";
+
 export { reportHealth } from "./report.ts";
 
 /** What the machine says of itself; the rest of a health report comes from the recorder and the uplink. */
@@ -18,6 +21,8 @@ export type MachineFacts = Pick<
   | "diskFreeBytes"
   | "diskTotalBytes"
   | "temperatureC"
+  | "disks"
+  | "batteryEmpty"
 >;
 
 interface CpuTimes {
@@ -25,6 +30,8 @@ interface CpuTimes {
   totalMs: number;
 }
 
+/** Its time is that of the program's making: an image gives all its files one. */
+const PROGRAM = join(import.meta.dirname, "../../../package.json");
 const THERMAL = "/sys/class/thermal";
 
 /**
@@ -36,10 +43,13 @@ export class Machine {
   private before: CpuTimes = readCpu();
   private readonly clock: Clock;
   private readonly dataDirectory: string;
+  private readonly runDirectory: string;
+  private battery: Awaited<ReturnType<typeof readBattery>> | undefined;
 
-  constructor(clock: Clock, dataDirectory: string) {
+  constructor(clock: Clock, dataDirectory: string, runDirectory: string) {
     this.clock = clock;
     this.dataDirectory = dataDirectory;
+    this.runDirectory = runDirectory;
   }
 
   /** CPU load is the mean since the last call. */
@@ -47,7 +57,13 @@ export class Machine {
     const now = readCpu();
     const cpuPercent = cpuLoadPercent(this.before, now);
     this.before = now;
-    const [memory, disk, temperatureC] = await Promise.all([mem(), statfs(this.dataDirectory), readTemperature()]);
+    const [memory, disk, temperatureC, disks] = await Promise.all([
+      mem(),
+      statfs(this.dataDirectory),
+      readTemperature(),
+      readDisks(join(this.runDirectory, "disks")),
+    ]);
+    this.battery ??= await readBattery(this.clock, this.runDirectory, PROGRAM);
     return {
       bootId: this.clock.bootId,
       uptimeS: Math.round(uptime()),
@@ -57,6 +73,8 @@ export class Machine {
       diskFreeBytes: disk.bavail * disk.bsize,
       diskTotalBytes: disk.blocks * disk.bsize,
       temperatureC,
+      disks,
+      ...(this.battery.rtcMs !== null && { batteryEmpty: this.battery.empty }),
     };
   }
 }

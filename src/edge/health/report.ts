@@ -10,7 +10,7 @@ export interface ReportOptions {
   compose: (machine: MachineFacts) => Health;
   mustRecord: () => boolean;
   connected: () => boolean;
-  /** Every 10 s, and at once when a lamp or a trouble changes. */
+  /** Every 10 s, and at once when a lamp, a trouble, a device or the test of sound changes. */
   send: (health: Health) => void;
   /** Every second, for the room's own screen. */
   onLook: (health: Health) => void;
@@ -36,7 +36,12 @@ export async function reportHealth(options: ReportOptions, signal: AbortSignal):
       const health = options.compose(machine);
       options.onLook(health);
       const connected = options.connected();
-      const lamps = JSON.stringify([connected, lampsOf(health, connected, options.mustRecord())]);
+      const lamps = JSON.stringify([
+        connected,
+        lampsOf(health, connected, options.mustRecord()),
+        health.devices,
+        health.soundTest,
+      ]);
       if (connected && (due || lamps !== said)) options.send(health);
       said = lamps;
     } catch (error) {

@@ -19,6 +19,9 @@ import {
 import { BoxId, PointId, type PairingAnswer, type PairingRequest, type RoomPairing } from "../../protocol/protocol.ts";
 import { beginAttempt, certificateSha256, judgeAnswer, type Attempt } from "./pairing.ts";
 
+export { certificateSha256 };
+export { keepRenewed, withCertificate } from "./renewal.ts";
+
 /** Who this box is, once paired; all keys and certificates PEM. */
 export interface BoxIdentity {
   box: BoxId;
@@ -96,8 +99,8 @@ export interface PairOptions {
   log: Log;
   clock: Clock;
   hub: PairingHub;
-  /** Pinned authority, 64 hex digits; undefined: the code alone decides. */
-  caSha256: string | undefined;
+  /** Pinned authority, 64 hex digits; undefined: the code alone decides. Asked before each code: a stick may come. */
+  caSha256: () => string | undefined;
   directory: string;
   agentVersion: string;
   /** Tells an administrator which box this is. */
@@ -109,6 +112,7 @@ export interface PairOptions {
 
 const POLL_MS = 1_000;
 const RETRY_MS = 2_000;
+const PAIR_AGAIN_MS = 5_000;
 
 /**
  * Shows codes until the hub has accepted one of them, for ever; stores the identity and gives it back.
@@ -127,8 +131,9 @@ export async function pair(options: PairOptions, signal: AbortSignal): Promise<B
     let identity: BoxIdentity | undefined;
     try {
       const caPem = await hub.caPem(signal);
-      if (options.caSha256 !== undefined && certificateSha256(caPem) !== options.caSha256) {
-        log.error("pairing.wrongHub", { expected: options.caSha256, found: certificateSha256(caPem) });
+      const pinned = options.caSha256();
+      if (pinned !== undefined && certificateSha256(caPem) !== pinned) {
+        log.error("pairing.wrongHub", { expected: pinned, found: certificateSha256(caPem) });
         onState({ state: "wrongHub" });
       } else {
         const attempt = beginAttempt({
@@ -159,6 +164,51 @@ export async function pair(options: PairOptions, signal: AbortSignal): Promise<B
     }
     await clock.sleep(RETRY_MS, signal);
   }
+}
+
+export interface KeepPairedOptions extends Omit<PairOptions, "revoked" | "onState"> {
+  identity: () => BoxIdentity | null;
+  /** The hub does not take the identity there is. */
+  refused: () => boolean;
+  /** A new one has been stored. */
+  assume: (next: BoxIdentity) => Promise<void>;
+  /** What the TV is to show is another thing. */
+  onChange: () => void;
+}
+
+/** Pairs while there is no identity, or while the hub does not take the one there is; `look` asks which. */
+export function keepPaired(
+  options: KeepPairedOptions,
+  signal: AbortSignal,
+): { shown: () => RoomPairing; look: () => void } {
+  const { log, clock, identity, refused, assume, onChange } = options;
+  const standing = (): RoomPairing => (identity() ? { state: "paired" } : { state: "connecting" });
+  let underWay: AbortController | undefined;
+  let shown = standing();
+  const show = (next: RoomPairing) => {
+    shown = next;
+    onChange();
+  };
+  const pairOnce = async (stop: AbortSignal) => {
+    try {
+      await assume(await pair({ ...options, revoked: identity() !== null, onState: show }, stop));
+    } catch (error) {
+      if (!stop.aborted) log.error("pairing.failed", { cause: causeOf(error) });
+      await clock.sleep(PAIR_AGAIN_MS, stop).catch(() => {});
+    }
+    underWay = undefined;
+    show(standing());
+  };
+  return {
+    shown: () => shown,
+    look() {
+      const needed = identity() === null || refused();
+      if (needed && !underWay && !signal.aborted) {
+        underWay = new AbortController();
+        void pairOnce(AbortSignal.any([underWay.signal, signal]));
+      } else if (!needed) underWay?.abort(new Error("the hub takes this box again"));
+    },
+  };
 }
 
 /** Polls while the code holds; undefined: another code is needed. */
@@ -199,7 +249,7 @@ async function awaitAnswer(
 }
 
 /** PKCS #10 (RFC 2986) by the openssl program; of its content the hub takes the public key alone. */
-async function makeRequest(directory: string, keyPem: string): Promise<string> {
+export async function makeRequest(directory: string, keyPem: string): Promise<string> {
   const keyFile = join(directory, "pairing.key");
   await writeDurable(keyFile, keyPem);
   try {

@@ -79,7 +79,12 @@ export function judgeAnswer(
 }
 
 /** Undefined where this is a certificate of that CA, for our key, in the name of that box. */
-function certificateFault(certificatePem: string, caPem: string, keyPem: string, box: string): string | undefined {
+export function certificateFault(
+  certificatePem: string,
+  caPem: string,
+  keyPem: string,
+  box: string,
+): string | undefined {
   try {
     const certificate = new X509Certificate(certificatePem);
     const ca = new X509Certificate(caPem);

@@ -1,6 +1,7 @@
-import { createInterface } from "node:readline";
-import type { Readable } from "node:stream";
+import { mkdir, open } from "node:fs/promises";
+import { join } from "node:path";
 import { startProcess, type Child } from "../../platform/platform.ts";
+import { Tail } from "../tail.ts";
 import type { Judge } from "./judge.ts";
 
 /** Sound is measured in pieces of 400 ms: the window of momentary loudness (EBU Tech 3341), at 48 kHz. */
@@ -9,7 +10,10 @@ const PIECE_SAMPLES = 19_200;
 const WAITING_LIMIT_BYTES = 8 << 20;
 const STOP_MS = 1_000;
 
-const print = (fd: number, kind: "metadata" | "ametadata") => `${kind}=mode=print:file=pipe\\\\:${fd}:direct=1`;
+/** What each branch prints, by the number of the descriptor that it prints to. */
+const PRINTED = { picture: 1, sound: 3, speechBand: 4, humBand: 5 } as const;
+const print = (what: keyof typeof PRINTED, kind: "metadata" | "ametadata") =>
+  `${kind}=mode=print:file=pipe\\\\:${PRINTED[what]}:direct=1`;
 const level = (what: string) => `astats=metadata=1:reset=1:measure_perchannel=none:measure_overall=${what}`;
 const piece = `asetnsamples=n=${PIECE_SAMPLES}:p=0`;
 
@@ -22,51 +26,72 @@ export const analyserArgv = (ffmpeg: string): string[] => [
   ...["nice", "-n", "10", ffmpeg, "-hide_banner", "-loglevel", "fatal", "-nostats"],
   ...["-f", "mpegts", "-probesize", "500000", "-analyzeduration", "1000000", "-fpsprobesize", "0"],
   ...["-copyts", "-threads", "1", "-skip_frame", "nokey", "-i", "pipe:0"],
-  ...["-map", "0:v:0", "-filter:v", `scale=160:90:flags=fast_bilinear,signalstats,${print(1, "metadata")}`],
+  ...["-map", "0:v:0", "-filter:v", `scale=160:90:flags=fast_bilinear,signalstats,${print("picture", "metadata")}`],
   ...["-fps_mode", "passthrough", "-f", "null", "-"],
   ...["-filter_complex_threads", "1", "-filter_threads", "1", "-filter_complex"],
   `[0:a:0]asplit=3[all][voice][mains];` +
-    `[all]ebur128=metadata=1:framelog=verbose,${piece},${level("Peak_level")},${print(3, "ametadata")}[a];` +
-    `[voice]highpass=f=300,lowpass=f=3400,${piece},${level("RMS_level")},${print(4, "ametadata")}[b];` +
-    `[mains]bandpass=f=50:width_type=h:w=10,${piece},${level("RMS_level")},${print(5, "ametadata")}[c]`,
+    `[all]ebur128=metadata=1:framelog=verbose,${piece},${level("Peak_level")},${print("sound", "ametadata")}[a];` +
+    `[voice]highpass=f=300,lowpass=f=3400,${piece},${level("RMS_level")},${print("speechBand", "ametadata")}[b];` +
+    `[mains]bandpass=f=50:width_type=h:w=10,${piece},${level("RMS_level")},${print("humBand", "ametadata")}[c]`,
   ...["-map", "[a]", "-f", "null", "-", "-map", "[b]", "-f", "null", "-", "-map", "[c]", "-f", "null", "-"],
 ];
 
-/** One FFmpeg that measures what it is fed, at a low priority, and tells the judge. It ends when its input ends. */
+/**
+ * One FFmpeg that measures what it is fed, at a low priority, and tells the judge. It ends when its input ends. It writes
+ * each line by itself, a hundred a second: into files, where they cost nothing until they are looked at.
+ */
 export class Analyser implements AsyncDisposable {
   private readonly child: Child;
+  private readonly printed: Printed[];
   private ended = false;
 
-  private constructor(child: Child, judge: Judge) {
+  private constructor(child: Child, directory: string, judge: Judge) {
     this.child = child;
     void child.exited.then(() => (this.ended = true));
     child.stdin!.on("error", () => (this.ended = true));
-    const value = (values: ReadonlyMap<string, number>, key: string) => values.get(key) ?? Number.NEGATIVE_INFINITY;
-    readValues(child.stdout!, "lavfi.signalstats.SATMAX", (mediaMs, values) =>
-      judge.notePicture({
-        mediaMs,
-        mean: value(values, "lavfi.signalstats.YAVG"),
-        high: value(values, "lavfi.signalstats.YHIGH"),
-        max: value(values, "lavfi.signalstats.YMAX"),
-      }),
-    );
     const rms = "lavfi.astats.Overall.RMS_level";
     const peak = "lavfi.astats.Overall.Peak_level";
-    readValues(child.extra[3]!, peak, (mediaMs, values) =>
-      judge.noteSound({
-        mediaMs,
-        peakDb: value(values, peak),
-        momentaryLufs: value(values, "lavfi.r128.M"),
-        integratedLufs: value(values, "lavfi.r128.I"),
-      }),
-    );
-    readValues(child.extra[4]!, rms, (mediaMs, values) => judge.noteSpeechBand(mediaMs, value(values, rms)));
-    readValues(child.extra[5]!, rms, (mediaMs, values) => judge.noteHumBand(mediaMs, value(values, rms)));
+    const at = (name: keyof typeof PRINTED) => join(directory, name);
+    this.printed = [
+      new Printed(at("picture"), "lavfi.signalstats.SATMAX", (mediaMs, value) =>
+        judge.notePicture({
+          mediaMs,
+          mean: value("lavfi.signalstats.YAVG"),
+          high: value("lavfi.signalstats.YHIGH"),
+          max: value("lavfi.signalstats.YMAX"),
+        }),
+      ),
+      new Printed(at("sound"), peak, (mediaMs, value) =>
+        judge.noteSound({
+          mediaMs,
+          peakDb: value(peak),
+          momentaryLufs: value("lavfi.r128.M"),
+          integratedLufs: value("lavfi.r128.I"),
+        }),
+      ),
+      new Printed(at("speechBand"), rms, (mediaMs, value) => judge.noteSpeechBand(mediaMs, value(rms))),
+      new Printed(at("humBand"), rms, (mediaMs, value) => judge.noteHumBand(mediaMs, value(rms))),
+    ];
   }
 
-  static async start(ffmpeg: string, judge: Judge): Promise<Analyser> {
-    const stdio = ["pipe", "pipe", "ignore", "pipe", "pipe", "pipe"] as const;
-    return new Analyser(await startProcess(analyserArgv(ffmpeg), { stdio: [...stdio] }), judge);
+  /** @param directory of its own, in memory */
+  static async start(ffmpeg: string, directory: string, judge: Judge): Promise<Analyser> {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await using files = new AsyncDisposableStack();
+    const file = async (name: keyof typeof PRINTED) => files.use(await open(join(directory, name), "w", 0o600)).fd;
+    const [picture, sound, speech, hum] = [
+      await file("picture"),
+      await file("sound"),
+      await file("speechBand"),
+      await file("humBand"),
+    ];
+    const child = await startProcess(analyserArgv(ffmpeg), { stdio: ["pipe", picture, "ignore", sound, speech, hum] });
+    return new Analyser(child, directory, judge);
+  }
+
+  /** Tells the judge what has been measured since the last look. */
+  look(): void {
+    for (const printed of this.printed) printed.look();
   }
 
   get pid(): number {
@@ -86,6 +111,7 @@ export class Analyser implements AsyncDisposable {
   async finish(): Promise<void> {
     this.child.stdin!.end();
     await this.child.exited;
+    this.look();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -95,26 +121,32 @@ export class Analyser implements AsyncDisposable {
 }
 
 /** Lines `frame:1 pts:90000 pts_time:1` followed by `key=value`; told at `last`, which every frame has. */
-function readValues(
-  stream: Readable,
-  last: string,
-  tell: (mediaMs: number, values: ReadonlyMap<string, number>) => void,
-): void {
-  let mediaMs = 0;
-  const values = new Map<string, number>();
-  const lines = createInterface({ input: stream });
-  lines.on("error", () => {});
-  lines.on("line", (line) => {
-    const time = /pts_time:([\d.]+)/.exec(line);
-    if (time) {
-      mediaMs = Number(time[1]) * 1_000;
-      values.clear();
+class Printed {
+  private readonly tail: Tail;
+  private readonly last: string;
+  private readonly tell: (mediaMs: number, value: (key: string) => number) => void;
+  private readonly values = new Map<string, number>();
+  private mediaMs = 0;
+
+  constructor(path: string, last: string, tell: (mediaMs: number, value: (key: string) => number) => void) {
+    this.tail = new Tail(path, false);
+    this.last = last;
+    this.tell = tell;
+  }
+
+  look(): void {
+    for (const line of this.tail.read().lines) {
+      const time = /pts_time:([\d.]+)/.exec(line);
+      if (time) {
+        this.mediaMs = Number(time[1]) * 1_000;
+        this.values.clear();
+      }
+      const at = line.indexOf("=");
+      if (at < 0) continue;
+      const key = line.slice(0, at);
+      const text = line.slice(at + 1);
+      this.values.set(key, text === "-inf" || text === "nan" ? Number.NEGATIVE_INFINITY : Number.parseFloat(text));
+      if (key === this.last) this.tell(this.mediaMs, (key) => this.values.get(key) ?? Number.NEGATIVE_INFINITY);
     }
-    const at = line.indexOf("=");
-    if (at < 0) return;
-    const key = line.slice(0, at);
-    const text = line.slice(at + 1);
-    values.set(key, text === "-inf" || text === "nan" ? Number.NEGATIVE_INFINITY : Number.parseFloat(text));
-    if (key === last) tell(mediaMs, values);
-  });
+  }
 }

@@ -1,13 +1,16 @@
-import { open } from "node:fs/promises";
+import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { segmentFileName } from "../../protocol/protocol.ts";
 
-const CHUNK_BYTES = 1 << 20;
+/** Fewer: the file holds no more of them now. */
+export const CHUNK_BYTES = 256 * 1024;
 
 /** Reads the segments of one take one behind another while they are being written, each byte once. */
-export class Follower {
+export class Follower implements AsyncDisposable {
   private readonly directory: string;
+  private readonly buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   private seq: number;
+  private file: FileHandle | undefined;
   private position = 0;
 
   /** @param fromSeq the segment that is being written when the reading begins */
@@ -16,36 +19,43 @@ export class Follower {
     this.seq = fromSeq;
   }
 
-  /** @returns bytes that are new, or undefined where there are none yet */
+  /**
+   * Looks into the next file only where this one has not grown since the last look.
+   * @returns bytes that are new, at most CHUNK_BYTES; undefined where there are none yet
+   */
   async read(): Promise<Uint8Array | undefined> {
     const bytes = await this.readHere();
     if (bytes) return bytes;
-    // The next file is begun only after this one was finished; what came in between is read first.
-    if (!(await exists(this.path(this.seq + 1)))) return undefined;
-    const rest = await this.readHere();
-    if (rest) return rest;
+    const next = await openIfExists(this.path(this.seq + 1));
+    if (!next) return undefined;
+    try {
+      // The next file is begun only after this one was finished; what came in between is read first.
+      const rest = await this.readHere();
+      if (rest) {
+        await next.close();
+        return rest;
+      }
+      await this.file?.close();
+    } catch (error) {
+      await next.close();
+      throw error;
+    }
     this.seq++;
+    this.file = next;
     this.position = 0;
     return this.readHere();
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.file?.close();
+  }
+
   private async readHere(): Promise<Uint8Array | undefined> {
-    let handle;
-    try {
-      handle = await open(this.path(this.seq), "r");
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-      throw error;
-    }
-    try {
-      const buffer = Buffer.alloc(Math.min(CHUNK_BYTES, Math.max(0, (await handle.stat()).size - this.position)));
-      if (buffer.length === 0) return undefined;
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, this.position);
-      this.position += bytesRead;
-      return bytesRead > 0 ? buffer.subarray(0, bytesRead) : undefined;
-    } finally {
-      await handle.close();
-    }
+    this.file ??= await openIfExists(this.path(this.seq));
+    if (!this.file) return undefined;
+    const { bytesRead } = await this.file.read(this.buffer, 0, CHUNK_BYTES, this.position);
+    this.position += bytesRead;
+    return bytesRead > 0 ? Buffer.from(this.buffer.subarray(0, bytesRead)) : undefined;
   }
 
   private path(seq: number): string {
@@ -53,11 +63,11 @@ export class Follower {
   }
 }
 
-async function exists(path: string): Promise<boolean> {
+async function openIfExists(path: string): Promise<FileHandle | undefined> {
   try {
-    await (await open(path, "r")).close();
-    return true;
-  } catch {
-    return false;
+    return await open(path, "r");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
   }
 }

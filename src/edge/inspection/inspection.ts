@@ -1,8 +1,9 @@
+import { join } from "node:path";
 import { createMpegTsCounter } from "../../media/media.ts";
 import { causeOf, runForever, type Clock, type Log } from "../../platform/platform.ts";
 import type { Health, TakeId } from "../../protocol/protocol.ts";
 import { Analyser } from "./analyser.ts";
-import { Follower } from "./follower.ts";
+import { CHUNK_BYTES, Follower } from "./follower.ts";
 import { Judge, type Findings } from "./judge.ts";
 
 export type { Findings } from "./judge.ts";
@@ -22,11 +23,15 @@ export interface InspectionOptions {
   /** Of the recorder; null while nothing is recorded. */
   writing: () => Writing | null;
   ffmpeg: () => Promise<string>;
+  /** In memory; the measuring program's words lie there. */
+  runDirectory: string;
 }
 
 export interface Inspection {
   /** Null while nothing is recorded. A take that cannot be looked at is not checked, and nothing is found in it. */
   report(): InspectionReport | null;
+  /** When the loop that looks turned last, in the clock's monotonic time. */
+  turnedMs(): number;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -38,7 +43,7 @@ export interface InspectionReport {
   findings: Findings;
 }
 
-const LOOK_MS = 250;
+const LOOK_MS = 500;
 /** Key frames come each second, and the program may be half a second behind. */
 const BEHIND_LIMIT_MS = 4_000;
 const DEAF_LIMIT_MS = 15_000;
@@ -55,9 +60,15 @@ export const createInspection = (options: InspectionOptions): Inspection => new 
 class FileInspection implements Inspection {
   private readonly options: InspectionOptions;
   private now: { take: TakeId; judge: Judge } | undefined;
+  private turned: number;
 
   constructor(options: InspectionOptions) {
     this.options = options;
+    this.turned = options.clock.monotonicMs();
+  }
+
+  turnedMs(): number {
+    return this.turned;
   }
 
   report(): InspectionReport | null {
@@ -100,6 +111,7 @@ class FileInspection implements Inspection {
     const { clock, log } = this.options;
     await runForever({ name: "inspection", clock, log, ...RETRY }, signal, async (signal) => {
       while (!signal.aborted) {
+        this.turned = clock.monotonicMs();
         const writing = this.options.writing();
         if (writing) await this.inspect(writing, signal);
         await clock.sleep(LOOK_MS, signal).catch(() => {});
@@ -116,16 +128,21 @@ class FileInspection implements Inspection {
     const counter = createMpegTsCounter(({ key, bytes }) => {
       if (!key) largest = Math.max(largest ?? 0, bytes);
     });
-    const follower = new Follower(directory, openSeq);
-    await using analyser = await Analyser.start(await this.options.ffmpeg(), judge);
+    await using follower = new Follower(directory, openSeq);
+    const measured = join(this.options.runDirectory, "inspection");
+    await using analyser = await Analyser.start(await this.options.ffmpeg(), measured, judge);
     log.info("inspection.started", { take, fromSeq: openSeq, pid: analyser.pid });
     this.now = { take, judge };
     let upToDateMs = clock.monotonicMs();
     while (!signal.aborted && writing()?.take === take) {
-      for (let bytes = await follower.read(); bytes; bytes = await follower.read()) {
-        counter.push(bytes);
-        analyser.feed(bytes);
+      this.turned = clock.monotonicMs();
+      for (let more = true; more;) {
+        const bytes = await follower.read();
+        if (bytes) counter.push(bytes);
+        if (bytes) analyser.feed(bytes);
+        more = bytes?.length === CHUNK_BYTES;
       }
+      analyser.look();
       const { videoFrames, lastVideoMs, lastAudioMs } = counter.count();
       const nowMs = clock.monotonicMs();
       judge.noteFile({ nowMs, frames: videoFrames, lastVideoMs, lastAudioMs, largestDependentBytes: largest });

@@ -4,8 +4,8 @@ import { gapBefore, gapToEnd, type EndOfTake } from "./gap.ts";
 
 const moment = (utcMs: number, monotonicMs: number, bootId = "boot-1"): Moment => ({ utcMs, monotonicMs, bootId });
 
-describe("gaps", () => {
-  it("are measured by the monotonic clock within a boot, however the wall clock jumps", () => {
+describe("gaps (never-again 10)", () => {
+  it("never-again 11: are measured by the monotonic clock within a boot, however the wall clock jumps", () => {
     expect(elapsedMs(moment(1_000_000, 500), moment(5_000, 1_700))).toBe(1_200);
     expect(elapsedMs(moment(1_000_000, 9_999_000), moment(1_060_000, 700, "boot-2"))).toBe(60_000);
   });
@@ -37,13 +37,13 @@ describe("gaps", () => {
     ["recovered", "boot-0", "powerLost"],
     ["sessionEnded", "boot-1", "unknown"],
   ] as const)("after a take that ended as %s in %s are caused by %s", (reason, bootId, cause) => {
-    const former = { end: moment(1_000, 1_000, bootId), reason, known: undefined };
+    const former = { end: moment(1_000, 1_000, bootId), reason, known: undefined, isEmpty: false };
     expect(gapBefore(moment(3_000, 3_000), former, 0)).toMatchObject({ cause, durationMs: 2_000, fromUtcMs: 1_000 });
   });
 
   it("name what the recorder knew beyond the reason", () => {
     const known = { cause: "deviceLost" as const, detail: "unplugged: C920" };
-    const former = { end: moment(0, 0), reason: "encoderDied" as const, known };
+    const former = { end: moment(0, 0), reason: "encoderDied" as const, known, isEmpty: false };
     expect(gapBefore(moment(700, 700), former, 0)).toMatchObject(known);
   });
 });
@@ -55,6 +55,7 @@ const former = (reason: EndOfTake["reason"], utcMs = 10_000): EndOfTake => ({
   end: { utcMs, monotonicMs: 5_000, bootId: BOOT },
   reason,
   known: undefined,
+  isEmpty: false,
 });
 
 describe("the gap from a session's last take to its end (never-again 10)", () => {
@@ -79,6 +80,12 @@ describe("the gap from a session's last take to its end (never-again 10)", () =>
   it("what the recorder knew of the end goes before the reason", () => {
     const known = { cause: "deviceLost", detail: "unplugged: camera" } as const;
     expect(gapToEnd({ ...former("encoderDied"), known }, 25_000, now)).toMatchObject(known);
+  });
+
+  it("a session whose last encoder had given nothing yet misses all since its first frame", () => {
+    const empty = { ...former("sessionEnded"), isEmpty: true };
+    expect(gapToEnd(empty, 12_100, now)).toMatchObject({ cause: "encoderStalled", durationMs: 2_100 });
+    expect(gapToEnd(empty, 10_050, now)).toBeUndefined();
   });
 
   it("a recording that reached the end, or was ended by it, misses nothing", () => {

@@ -15,6 +15,8 @@ export interface EndOfTake {
   reason: TakeEndRecord["reason"];
   /** What the recorder knew of the end beyond the reason. */
   known: { cause: GapCause; detail: string } | undefined;
+  /** Nothing of it is in any file; `end` is its first frame then. */
+  isEmpty: boolean;
 }
 
 /**
@@ -40,17 +42,27 @@ const AGREEMENT_MS = 100;
 /**
  * What is missing between the end of a session's last take and the end of the session: it ended in a pause, or while
  * the box was down. Undefined where the recording reached the end; one that was ended for no other reason did, whatever
- * the clocks say.
+ * the clocks say, unless its encoder had given nothing yet.
  * @param now the hub's time is known better now than it may have been then
  */
 export function gapToEnd(former: EndOfTake, sessionEndedUtcMs: number, now: Moment): Gap | undefined {
   const sameBoot = former.end.bootId === now.bootId;
   const fromUtcMs = sameBoot ? now.utcMs - elapsedMs(former.end, now) : former.end.utcMs;
   const durationMs = sessionEndedUtcMs - fromUtcMs;
-  if (former.reason === "sessionEnded" || durationMs <= AGREEMENT_MS) return undefined;
-  const { cause, detail } = former.known ?? causeAfter(former.reason, sameBoot);
+  const reachedTheEnd = former.reason === "sessionEnded" && !former.isEmpty;
+  if (reachedTheEnd || durationMs <= AGREEMENT_MS) return undefined;
+  const { cause, detail } = former.known ?? (former.isEmpty ? NOTHING_YET : causeAfter(former.reason, sameBoot));
   return { cause, fromUtcMs, toUtcMs: sessionEndedUtcMs, durationMs, detail };
 }
+
+const NOTHING_YET = { cause: "encoderStalled", detail: "the encoder had given nothing when it was ended" } as const;
+
+/** A session of which there was nothing to record from beginning to end: its source was never there. */
+export const gapOfAll = (startedUtcMs: number, endedUtcMs: number): Gap => ({
+  ...{ cause: "deviceLost", fromUtcMs: startedUtcMs, toUtcMs: endedUtcMs },
+  durationMs: Math.max(0, endedUtcMs - startedUtcMs),
+  detail: "there was never anything to record",
+});
 
 function causeAfter(reason: TakeEndRecord["reason"], sameBoot: boolean): { cause: GapCause; detail: string } {
   switch (reason) {

@@ -8,11 +8,14 @@ export interface Wish {
   readonly box: BoxId | null;
 }
 
+/** `mediumFailed`: what the encoder writes does not reach its disk, and another one is there. */
+export type Trouble = RunTrouble | { kind: "mediumFailed" };
+
 export interface Situation {
   wish: Wish;
   /** Why the last session was left. */
   why: "sessionEnded" | "paused";
-  run: { wish: Wish; records: boolean; trouble: RunTrouble | undefined; betterSource: boolean } | undefined;
+  run: { wish: Wish; records: boolean; trouble: Trouble | undefined; betterSource: boolean } | undefined;
 }
 
 export type Step =
@@ -21,7 +24,7 @@ export type Step =
   | {
       kind: "end";
       reason: TakeEndRecord["reason"];
-      trouble: RunTrouble | undefined;
+      trouble: Trouble | undefined;
       /** The encoder let us down: start again, but not without end at full speed. */
       failed: boolean;
       /** A missing device is there again: the take ends for its sake. */
@@ -36,7 +39,8 @@ export function nextStep({ wish, why, run }: Situation): Step {
     // Asked to stop and died meanwhile: the reason is the wish.
     if (run.wish !== wish && run.trouble.kind !== "stalled")
       return { kind: "end", reason: why, trouble: run.trouble, failed: false };
-    return { kind: "end", reason, trouble: run.trouble, failed: run.trouble.kind !== "deviceLost" };
+    const failed = run.trouble.kind === "exited" || run.trouble.kind === "stalled";
+    return { kind: "end", reason, trouble: run.trouble, failed };
   }
   if (run.wish !== wish) return { kind: "end", reason: why, trouble: undefined, failed: false };
   // A missing device has come back: a new take with it.

@@ -1,8 +1,9 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { completeLines, type Log, causeOf } from "../../platform/platform.ts";
-import { GENESIS, SignedRecord, type BoxId, type SessionId, type TakeId } from "../../protocol/protocol.ts";
-import { RECORDS, Take } from "./take.ts";
+import { causeOf, fileSize, listDirectory, readLines, type Log } from "../../platform/platform.ts";
+import { GENESIS, SignedRecord, type BoxId, type SessionId, type TakeId, type Track } from "../../protocol/protocol.ts";
+import type { ClosedSegment } from "./segment.ts";
+import { RECORDS, Take, type DamagedSegment } from "./take.ts";
 
 /** What ordering takes needs of them. */
 interface Chained {
@@ -15,38 +16,62 @@ interface Chained {
  * this better than clocks, which jump.
  */
 export function orderByChain<T extends Chained>(takes: readonly T[]): T[] {
-  const byPrev = new Map(takes.map((take) => [take.prev, take]));
+  const byPrev = Map.groupBy(takes, (take) => take.prev);
   const ends = new Set(takes.map((take) => take.hash));
-  const ordered: T[] = [];
-  const starts = takes.filter((take) => take.prev === GENESIS || !ends.has(take.prev));
-  for (const start of starts)
-    for (let take: T | undefined = start; take && !ordered.includes(take); take = byPrev.get(take.hash))
-      ordered.push(take);
-  return ordered;
+  const ordered = new Set<T>();
+  const follow = (start: T): void => {
+    for (const open = [start]; open.length > 0;) {
+      const take = open.pop()!;
+      if (ordered.has(take)) continue;
+      ordered.add(take);
+      open.push(...(byPrev.get(take.hash) ?? []));
+    }
+  };
+  for (const take of takes) if (take.prev === GENESIS || !ends.has(take.prev)) follow(take);
+  // A ring cannot be signed; whatever else a disk may hold, no recording is left out of sight.
+  for (const take of takes) follow(take);
+  return [...ordered];
 }
 
-/** All takes on the box's disk. */
+/** All takes of one track on the box's disk. */
 export class Takes {
   private takes: Take[];
+  /** What the disk does not give back: takes by their names, segments as `take/seq`. */
+  readonly unreadable: Set<string>;
+  private latest: { take: Take; segments: ClosedSegment[] } | undefined;
 
-  private constructor(takes: Take[]) {
+  private constructor(takes: Take[], unreadable: Set<string>) {
     this.takes = takes;
+    this.unreadable = unreadable;
   }
 
-  /** A folder that cannot be understood is named in the log and left alone: nothing may keep the box from recording. */
-  static async load(recordings: string, log: Log): Promise<Takes> {
-    const takes: Take[] = [];
-    for (const session of (await readdir(recordings, { withFileTypes: true })).filter((e) => e.isDirectory()))
-      for (const name of await readdir(join(recordings, session.name))) {
-        try {
-          const take = await Take.load(join(recordings, session.name, name));
-          if (take) takes.push(take);
-        } catch (error) {
-          log.error("recording.unreadableTake", { session: session.name, take: name, cause: causeOf(error) });
+  /**
+   * A folder that cannot be understood is named in the log and left alone: nothing may keep the box from recording.
+   * @param media recordings folders; a take that is in several is taken from the one with most of its records, the
+   * first of equals: it went on there when another medium failed
+   * @param past what has left the working set; a copy of it that a medium still has is not looked at
+   */
+  static async load(media: readonly string[], past: string, track: Track, log: Log): Promise<Takes> {
+    const found = new Map<string, Take>();
+    const unreadable = new Set<string>();
+    for (const [nth, recordings] of media.entries())
+      for (const session of (await readdir(recordings, { withFileTypes: true })).filter((e) => e.isDirectory()))
+        for (const name of await readdir(join(recordings, session.name))) {
+          const directory = join(recordings, session.name, name);
+          const known = found.get(name);
+          try {
+            if (nth > 0 && !known && (await listDirectory(join(past, session.name, name))).length > 0) continue;
+            if (known && ((await fileSize(join(directory, RECORDS))) ?? 0) <= known.recordsBytes) continue;
+            const take = await Take.load(directory, track);
+            if (take && take.records >= (known?.records ?? 0)) found.set(name, take);
+          } catch (error) {
+            unreadable.add(name);
+            log.error("recording.unreadableTake", { session: session.name, take: name, cause: causeOf(error) });
+          }
         }
-      }
+    const takes = [...found.values()];
     const started = takes.filter((take) => take.records > 0);
-    return new Takes([...orderByChain(started), ...takes.filter((take) => take.records === 0)]);
+    return new Takes([...orderByChain(started), ...takes.filter((take) => take.records === 0)], unreadable);
   }
 
   add(take: Take): void {
@@ -62,6 +87,23 @@ export class Takes {
     return this.takes.find((take) => take.id === id);
   }
 
+  /** What was recorded of a closed segment. The segments of one take at a time are remembered. */
+  async segment(id: TakeId, seq: number): Promise<ClosedSegment | undefined> {
+    const take = this.get(id);
+    if (!take || seq >= take.closed) return undefined;
+    if (this.latest?.take !== take || this.latest.segments.length <= seq)
+      this.latest = { take, segments: await take.readSegments() };
+    return this.latest.segments[seq];
+  }
+
+  /** See {@link Take.summarise}. One that cannot be written is tried again at the next start. */
+  async summarise(signal: AbortSignal): Promise<void> {
+    for (const take of this.takes) {
+      if (signal.aborted) return;
+      await take.summarise().catch(() => {});
+    }
+  }
+
   /** Those that have at least one record, oldest first. */
   recorded(): Take[] {
     return this.takes.filter((take) => take.records > 0);
@@ -72,9 +114,13 @@ export class Takes {
     return this.takes.filter((take) => take.intent.box === box && take.endReason === undefined && take !== but);
   }
 
-  /** Hash of the box's last record, whatever the take. */
-  lastHash(box: BoxId): string | undefined {
-    return this.recorded().findLast((take) => take.intent.box === box)?.hash;
+  /**
+   * A take is about to get its first record: in the chain, and here, it comes behind all that have one, whenever it was
+   * added. @returns hash of the box's last record, whatever the take
+   */
+  chain(take: Take): string | undefined {
+    this.takes = [...this.takes.filter((other) => other !== take), take];
+    return this.recorded().findLast((other) => other.intent.box === take.intent.box)?.hash;
   }
 
   /** The session's recordings so far, oldest first. */
@@ -82,9 +128,9 @@ export class Takes {
     return this.recorded().filter((take) => take.intent.session === session && take.hasMedia);
   }
 
-  /** Whether a signed gap says that the segment cannot be read any more. */
-  isDamaged(take: TakeId, seq: number): boolean {
-    return this.takes.some(({ statedDamaged }) => statedDamaged.some((d) => d.take === take && d.seq === seq));
+  /** Segments of which a signed gap says that they cannot be read any more. */
+  damaged(): DamagedSegment[] {
+    return this.takes.flatMap(({ statedDamaged }) => statedDamaged);
   }
 
   /** Whether a take without media already states the session's gap up to its end. */
@@ -100,10 +146,14 @@ export class Takes {
 
   async records(id: TakeId, fromN: number, limit: number): Promise<SignedRecord[]> {
     const take = this.get(id);
-    if (!take) return [];
-    const lines = completeLines(await readFile(join(take.directory, RECORDS), "utf8"));
-    return lines
-      .slice(fromN, Math.min(take.records, fromN + limit))
-      .map((line) => SignedRecord.parse(JSON.parse(line)));
+    const records: SignedRecord[] = [];
+    if (!take) return records;
+    const endN = Math.min(take.records, fromN + limit);
+    let n = 0;
+    for await (const line of readLines(join(take.directory, RECORDS))) {
+      if (n >= endN) break;
+      if (n++ >= fromN) records.push(SignedRecord.parse(JSON.parse(line)));
+    }
+    return records;
   }
 }

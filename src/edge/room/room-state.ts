@@ -3,8 +3,12 @@ import {
   type BoxId,
   type Health,
   type PointId,
+  type RoomNetwork,
   type RoomPairing,
+  type RoomStage,
+  type RoomSoundTest,
   type RoomState,
+  type RoomStick,
   type SessionId,
 } from "../../protocol/protocol.ts";
 import { currentSession, nextSession, offerOf, type Situation } from "../schedule.ts";
@@ -16,10 +20,18 @@ export interface RoomFacts {
   situation: Situation;
   /** The last session whose recording is over, with its closed segments and those that the hub has signed for. */
   last: { session: SessionId; name: string; segments: number; verified: number } | null;
+  /** Whose page belongs on the TV, where another system carries the session. */
+  companion: { name: string; showing: boolean } | null;
   connected: boolean;
   health: Health | null;
+  /** Of the session that the hub has this room in, and whatever session that is by the room's own schedule. */
+  stage: RoomStage | null;
+  watchedBy: string[];
   unsynced: { segments: number; bytes: number };
   hubAddress: string;
+  network: RoomNetwork;
+  stick: RoomStick | null;
+  soundTest: RoomSoundTest;
   addresses: string[];
   agentVersion: string;
 }
@@ -42,6 +54,8 @@ export function roomState(facts: RoomFacts): RoomState {
     lamps: lampsOf(health ?? undefined, connected, session?.state === "live"),
     health,
     session,
+    stage: facts.stage,
+    watchedBy: facts.watchedBy,
     recording:
       recorded?.growing && recorded.session
         ? {
@@ -61,6 +75,9 @@ export function roomState(facts: RoomFacts): RoomState {
     receipt: last && last.segments > 0 ? { ...last, complete: last.verified === last.segments } : null,
     unsynced: facts.unsynced,
     hubAddress: facts.hubAddress,
+    network: facts.network,
+    stick: facts.stick,
+    soundTest: facts.soundTest,
     addresses: facts.addresses,
     agentVersion: facts.agentVersion,
   };

@@ -5,28 +5,40 @@ import { serve, type ServerType } from "@hono/node-server";
 import { serveStatic } from "@hono/node-server/serve-static";
 import { Hono, type Context } from "hono";
 import { streamSSE } from "hono/streaming";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import { z } from "zod";
 import { causeOf, type Clock, type Log } from "../../platform/platform.ts";
 import {
+  parseRoomLivePath,
   ROOM_EVENTS_PATH,
+  ROOM_HAND_PATH,
+  ROOM_LEVEL_EVENT,
   ROOM_PICTURE_PATH,
   ROOM_START_PATH,
   ROOM_STATE_PATH,
+  ROOM_SOUND_TEST_PATH,
   ROOM_STOP_PATH,
   SessionId,
+  type RoomHand,
+  type RoomLevel,
+  type RoomSoundAct,
   type RoomState,
 } from "../../protocol/protocol.ts";
+import type { LiveRequest } from "../uplink/uplink.ts";
 import { Pictures } from "./pictures.ts";
 
 export { roomState, type RoomFacts } from "./room-state.ts";
 export { adHocName } from "./ad-hoc-name.ts";
+export { keepScreen } from "./screen-power.ts";
 
 /** The page and the facts for the room's TV; on loopback only, so it needs neither sign-in nor certificate. */
 export interface Room extends AsyncDisposable {
   readonly port: number;
   /** Something in the state may have changed: tell the screens. */
   changed(): void;
+  /** What the microphone hears; told to the screens that keep up. */
+  heard(this: void, level: RoomLevel): void;
 }
 
 export interface RoomOptions {
@@ -42,10 +54,17 @@ export interface RoomOptions {
   /** @returns false where that is not on offer now; `null` is a session that the box makes itself */
   begin: (session: SessionId | null) => boolean;
   end: (session: SessionId) => boolean;
+  /** @returns false where the room is not on that session's stage */
+  hand: (session: SessionId, raised: boolean) => boolean;
+  /** @returns false where the test cannot be begun now */
+  soundTest: (act: RoomSoundAct["act"]) => boolean;
+  openLive: (request: LiveRequest) => void;
 }
 
 const Begin = z.strictObject({ session: SessionId.nullable() });
 const End = z.strictObject({ session: SessionId });
+const Hand = z.strictObject({ session: SessionId, raised: z.boolean() }) satisfies z.ZodType<RoomHand>;
+const SoundAct = z.strictObject({ act: z.enum(["start", "stop"]) }) satisfies z.ZodType<RoomSoundAct>;
 
 /** A TV, a technician's browser and a few reloads that have not been noticed yet. */
 const MAX_STREAMS = 8;
@@ -61,6 +80,7 @@ export async function openRoom(options: RoomOptions): Promise<Room> {
   const pictures = new Pictures({ clock, path: options.ownPicture, stat: statPicture, read: readFile });
   let bell = Promise.withResolvers<void>();
   let streams = 0;
+  const levelListeners = new Set<(level: RoomLevel) => void>();
 
   const limited = async (use: () => Promise<void>) => {
     streams++;
@@ -74,8 +94,7 @@ export async function openRoom(options: RoomOptions): Promise<Room> {
   const app = new Hono();
   // A name that resolves to 127.0.0.1 would let any web page read what only this machine may (DNS rebinding).
   app.use(async (c, next) => {
-    const host = (c.req.header("host") ?? "").replace(/:\d+$/, "");
-    if (!["127.0.0.1", "localhost", "[::1]"].includes(host)) return c.text("only by the loopback address\n", 403);
+    if (!isOwnName(c.req.header("host"))) return c.text("only by the loopback address\n", 403);
     await next();
     return undefined;
   });
@@ -100,6 +119,18 @@ export async function openRoom(options: RoomOptions): Promise<Room> {
       return end.success ? options.end(end.data.session) : undefined;
     }),
   );
+  app.post(ROOM_HAND_PATH, (c) =>
+    act(c, (body) => {
+      const hand = Hand.safeParse(body);
+      return hand.success ? options.hand(hand.data.session, hand.data.raised) : undefined;
+    }),
+  );
+  app.post(ROOM_SOUND_TEST_PATH, (c) =>
+    act(c, (body) => {
+      const wanted = SoundAct.safeParse(body);
+      return wanted.success ? options.soundTest(wanted.data.act) : undefined;
+    }),
+  );
   app.get(ROOM_STATE_PATH, (c) => c.json(state()));
   app.get(ROOM_EVENTS_PATH, (c) => {
     if (streams >= MAX_STREAMS) return c.text("too many screens\n", 503);
@@ -108,6 +139,17 @@ export async function openRoom(options: RoomOptions): Promise<Room> {
         const gone = new AbortController();
         stream.onAbort(() => gone.abort());
         const signal = AbortSignal.any([gone.signal, stopping.signal]);
+        let isBusy = false;
+        const tellLevel = (level: RoomLevel) => {
+          if (isBusy) return;
+          isBusy = true;
+          const { lufs, speech } = level;
+          void stream
+            .writeSSE({ event: ROOM_LEVEL_EVENT, data: JSON.stringify({ lufs, speech } satisfies RoomLevel) })
+            .finally(() => (isBusy = false));
+        };
+        levelListeners.add(tellLevel);
+        signal.addEventListener("abort", () => levelListeners.delete(tellLevel), { once: true });
         let said = "";
         let saidMs = -Infinity;
         while (!signal.aborted) {
@@ -162,10 +204,22 @@ export async function openRoom(options: RoomOptions): Promise<Room> {
   });
 
   const server = await listen(app, options.port);
+  server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    const { host, origin, upgrade, "sec-websocket-key": key } = request.headers;
+    const wanted = parseRoomLivePath(request.url ?? "");
+    // Browsers send Origin with every WebSocket: no page elsewhere can look into this room's session.
+    if (!isOwnName(host) || origin !== `http://${host}`) socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
+    else if (!wanted || upgrade?.toLowerCase() !== "websocket" || !key || !WEBSOCKET_KEY.test(key))
+      socket.end("HTTP/1.1 404 Not Found\r\n\r\n");
+    else options.openLive({ ...wanted, key, socket, head });
+  });
   const { port } = server.address() as AddressInfo;
   log.info("room.listening", { url: `http://127.0.0.1:${port}/` });
   return {
     port,
+    heard(level) {
+      for (const listener of levelListeners) listener(level);
+    },
     changed() {
       bell.resolve();
       bell = Promise.withResolvers();
@@ -179,6 +233,12 @@ export async function openRoom(options: RoomOptions): Promise<Room> {
     },
   };
 }
+
+const isOwnName = (host: string | undefined): boolean =>
+  ["127.0.0.1", "localhost", "[::1]"].includes((host ?? "").replace(/:\d+$/, ""));
+
+/** 16 bytes in base64 (RFC 6455, 4.1); it goes into a request to the hub. */
+const WEBSOCKET_KEY = /^[A-Za-z0-9+/]{22}==$/;
 
 function listen(app: Hono, port: number): Promise<ServerType> {
   return new Promise((resolve, reject) => {

@@ -1,10 +1,11 @@
 import { readdir, readFile, unlink } from "node:fs/promises";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import type { KeyObject } from "node:crypto";
 import { z } from "zod";
 import {
   causeOf,
   completeLines,
+  fileSize,
   isoUtc,
   openLineFile,
   syncDirectory,
@@ -16,6 +17,7 @@ import { judgeReceipt } from "../receipts.ts";
 import type { ReceiptBook } from "./receipt-book.ts";
 
 const DELETIONS = "deletions.jsonl";
+const SEGMENT_EXTENSION = extname(segmentFileName(0));
 
 /** Why a segment's file is not there any more: the words of the two stores that hold its bytes. */
 const Deletion = z.object({
@@ -51,7 +53,8 @@ export interface DeleterOptions {
  */
 export class Deleter {
   private readonly options: DeleterOptions;
-  private readonly gone = new Map<TakeId, Set<number>>();
+  /** "all": of a take without media its marks are not read. */
+  private readonly gone = new Map<TakeId, Set<number> | "all">();
 
   private constructor(options: DeleterOptions) {
     this.options = options;
@@ -64,7 +67,13 @@ export class Deleter {
   }
 
   isDeleted(name: SegmentName): boolean {
-    return this.gone.get(name.take)?.has(name.seq) ?? false;
+    const of = this.gone.get(name.take);
+    return of === "all" || (of?.has(name.seq) ?? false);
+  }
+
+  /** Takes that nobody asks about any more. */
+  forgetAllBut(takes: ReadonlySet<TakeId>): void {
+    for (const take of this.gone.keys()) if (!takes.has(take)) this.gone.delete(take);
   }
 
   /** @returns those that were deleted: what lacks a receipt that holds stays, and is named in the log */
@@ -106,7 +115,7 @@ export class Deleter {
 
   private async remove(name: SegmentName): Promise<void> {
     const of = this.gone.get(name.take) ?? new Set();
-    this.gone.set(name.take, of.add(name.seq));
+    if (of !== "all") this.gone.set(name.take, of.add(name.seq));
     await unlink(join(this.folder(name), segmentFileName(name.seq))).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     });
@@ -121,7 +130,13 @@ export class Deleter {
     const { recordings, log } = this.options;
     for (const session of await readdir(recordings).catch(() => []))
       for (const take of await readdir(join(recordings, session)).catch(() => [])) {
-        const text = await readFile(join(recordings, session, take, DELETIONS), "utf8").catch(() => "");
+        const folder = join(recordings, session, take);
+        if (!(await fileSize(join(folder, DELETIONS)).catch(() => undefined))) continue;
+        if (!(await readdir(folder)).some((file) => file.endsWith(SEGMENT_EXTENSION))) {
+          this.gone.set(take as TakeId, "all");
+          continue;
+        }
+        const text = await readFile(join(folder, DELETIONS), "utf8").catch(() => "");
         for (const line of completeLines(text))
           try {
             const { seq } = Deletion.parse(JSON.parse(line));

@@ -7,8 +7,10 @@ import {
   type BoxSpace,
   type SegmentName,
   type SessionId,
+  type TakeId,
 } from "../../protocol/protocol.ts";
-import { copyTail, lookForMedium, makeTakeFolder, type SecondMedium } from "./second-medium.ts";
+import type { RecordedTake } from "../recording/recording.ts";
+import { copyTail, lookForMedium, makeTakeFolder, type MediumLook, type SecondMedium } from "./second-medium.ts";
 
 export interface MirrorOptions {
   log: Log;
@@ -17,10 +19,12 @@ export interface MirrorOptions {
   dataDirectory: string;
   /** Null: unpaired, and then nothing is recorded. */
   box: () => BoxId | null;
-  segments: () => { name: SegmentName; sizeBytes: number }[];
+  segments: (of: (take: RecordedTake) => boolean) => { name: SegmentName; sizeBytes: number; path: string }[];
   openSegment: () => { name: SegmentName; path: string } | null;
   /** The session whose recording is on the second medium as a whole. */
   running: () => SessionId | null;
+  /** All its segments are at the hub. */
+  isTakeAtHub: (take: RecordedTake) => boolean;
   /** At the hub: its second copy is there. */
   isAtHub: (name: SegmentName) => boolean;
   isDeleted: (name: SegmentName) => boolean;
@@ -47,15 +51,20 @@ const SMALL_FILES = [
  *   thread, and neither the encoder nor the recorder waits for it.
  * - The identity is read before each round; each file that is opened is checked to lie on that file system.
  * - A copy only grows. Nothing is removed here.
+ * - A take that was handed over, or is recorded to the second medium in the first place, is not written to here.
  */
 export class Mirror {
   private readonly options: MirrorOptions;
   private medium: SecondMedium | undefined;
   private shown: MediumState = "absent";
-  private readonly whole = new Set<string>();
+  /** Copied to the end, of those that are still to be here. */
+  private whole = new Set<string>();
   private due: { name: SegmentName; sizeBytes: number }[] = [];
   private listedMs = -Infinity;
   private listedTake = "";
+  private readonly handedOver = new Set<TakeId>();
+  /** What is under way on the second medium; never rejects. */
+  private busy: Promise<unknown> = Promise.resolve();
 
   constructor(options: MirrorOptions) {
     this.options = options;
@@ -80,7 +89,7 @@ export class Mirror {
     await runForever({ name: "secondMedium", clock, log, baseMs: TICK_MS, capMs: 10_000 }, signal, async (signal) => {
       while (!signal.aborted) {
         try {
-          await this.tick();
+          await this.alone(() => this.tick());
         } catch (error) {
           this.become((error as NodeJS.ErrnoException).code === "ENOSPC" ? "full" : "failed", causeOf(error));
         }
@@ -89,16 +98,51 @@ export class Mirror {
     });
   }
 
-  private async tick(): Promise<void> {
-    const { directory, dataDirectory, clock } = this.options;
+  /** The medium, if it shows its identity now. */
+  async present(): Promise<SecondMedium | undefined> {
+    const look = await this.look();
+    return look.kind === "present" ? look.medium : undefined;
+  }
+
+  /** Copies what can still be read of a take that is the caller's from now on. @returns its folder here */
+  handOver(open: SegmentName): Promise<string | undefined> {
+    return this.alone(async () => {
+      const medium = await this.present();
+      if (!medium) return undefined;
+      this.handedOver.add(open.take);
+      await this.follow(medium, open).catch((error: unknown) =>
+        this.options.log.warn("secondMedium.originalUnreadable", { take: open.take, cause: causeOf(error) }),
+      );
+      return join(medium.recordings, open.session, open.take);
+    });
+  }
+
+  private alone<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.busy.then(work);
+    this.busy = done.catch(() => {});
+    return done;
+  }
+
+  private async look(): Promise<MediumLook> {
+    const { directory, dataDirectory } = this.options;
     const box = this.options.box();
-    const look = box ? await lookForMedium(directory, dataDirectory, box) : ({ kind: "absent" } as const);
+    return box ? lookForMedium(directory, dataDirectory, box) : { kind: "absent" };
+  }
+
+  /** Recorded to the first medium, and not handed over. */
+  private isMine(take: TakeId, path: string): boolean {
+    return !this.handedOver.has(take) && path.startsWith(`${this.options.dataDirectory}/`);
+  }
+
+  private async tick(): Promise<void> {
+    const { clock } = this.options;
+    const look = await this.look();
     if (look.kind !== "present") return this.become(look.kind);
     const { medium } = look;
     if (medium.uuid !== this.medium?.uuid || medium.device !== this.medium.device) this.forget();
     this.medium = medium;
     const open = this.options.openSegment();
-    if (open) await this.follow(medium, open.name);
+    if (open && this.isMine(open.name.take, open.path)) await this.follow(medium, open.name);
     const take = open?.name.take ?? "";
     if (take !== this.listedTake || clock.monotonicMs() - this.listedMs > LIST_MS) {
       this.listedTake = take;
@@ -122,7 +166,7 @@ export class Mirror {
     let bytes = 0;
     while (this.due.length > 0 && bytes < OLDER_BYTES_PER_TICK) {
       const { name, sizeBytes } = this.due[0]!;
-      if (!this.options.isDeleted(name)) {
+      if (!this.options.isDeleted(name) && !this.handedOver.has(name.take)) {
         bytes += await this.copy(medium, name);
         if ((await fileSize(join(medium.recordings, segmentPath(name)))) === sizeBytes)
           this.whole.add(segmentPath(name));
@@ -145,12 +189,14 @@ export class Mirror {
   }
 
   private wanted(): { name: SegmentName; sizeBytes: number }[] {
-    const { segments, running, isAtHub, isDeleted } = this.options;
+    const { segments, running, isAtHub, isTakeAtHub, isDeleted } = this.options;
     const session = running();
-    return segments().filter(
-      ({ name }) =>
-        (name.session === session || !isAtHub(name)) && !this.whole.has(segmentPath(name)) && !isDeleted(name),
+    const candidates = segments((take) => take.session === session || !isTakeAtHub(take)).filter(
+      ({ name, path }) => this.isMine(name.take, path) && (name.session === session || !isAtHub(name)),
     );
+    const whole = candidates.filter(({ name }) => this.whole.has(segmentPath(name)));
+    this.whole = new Set(whole.map(({ name }) => segmentPath(name)));
+    return candidates.filter(({ name }) => !this.whole.has(segmentPath(name)) && !isDeleted(name));
   }
 
   private forget(): void {

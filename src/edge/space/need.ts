@@ -23,20 +23,22 @@ export interface SessionNeed {
 /**
  * What the sessions of this room still need on one medium, in the order in which they have a claim: running ones first,
  * then by their hour, those without an hour last.
+ * @param perMinute what a minute of the session takes at most, bytes
  * @param recordedBytes what the medium already holds of a session
  */
 export function sessionNeeds(
   sessions: readonly AssignedSession[],
   nowMs: number,
-  perMinute: number,
+  perMinute: (session: AssignedSession) => number,
   recordedBytes: (session: SessionId) => number,
 ): SessionNeed[] {
   const claims = sessions.flatMap((session) => {
     const running = session.state === "live" || session.state === "paused";
     const atMs = session.scheduledAt === null ? Infinity : Date.parse(session.scheduledAt);
     if (!running && (session.state !== "draft" || atMs < nowMs - FORGOTTEN_MS)) return [];
-    const planned = (session.plannedMinutes ?? PLANNED_MINUTES) * perMinute;
-    const bytes = running ? Math.max(planned - recordedBytes(session.id), OVERTIME_MINUTES * perMinute) : planned;
+    const aMinute = perMinute(session);
+    const planned = (session.plannedMinutes ?? PLANNED_MINUTES) * aMinute;
+    const bytes = running ? Math.max(planned - recordedBytes(session.id), OVERTIME_MINUTES * aMinute) : planned;
     return [{ session: session.id, bytes, running, rank: running ? -Infinity : atMs }];
   });
   return claims

@@ -63,7 +63,7 @@ export function planDeletions(held: Iterable<HeldSegment>, missingBytes: number)
  * How large the reserve file should be now. It follows the need at once in both directions, but gives way to a disk
  * that somebody else has filled only as fast as the budget allows: whoever filled it would fill that too.
  * @param leadBytes kept free ahead of the encoder; 0 while no session runs, and then the reserve never gives way
- * @param budgetBytes how much may be given away now
+ * @param budgetBytes how much may be given away now: no more than is missing in front of the encoder
  */
 export function reserveTarget(
   { neededBytes, coveredBytes }: Pick<SpacePlan, "neededBytes" | "coveredBytes">,
@@ -100,6 +100,6 @@ export class ReleaseBudget {
   }
 
   spend(bytes: number): void {
-    this.level = Math.max(0, this.level - bytes);
+    this.level = Math.max(0, this.level - Math.max(0, bytes));
   }
 }

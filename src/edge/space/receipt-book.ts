@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { completeLines, openLineFile } from "../../platform/platform.ts";
+import { dirname, join } from "node:path";
+import { completeLines, makeDirectory, openLineFile } from "../../platform/platform.ts";
 import type { KeptReceipt } from "../receipts.ts";
 import { Receipt, SignedRecord, type SessionId, type TakeId } from "../../protocol/protocol.ts";
 
@@ -21,6 +21,8 @@ export class ReceiptBook {
   async keep(receipts: readonly KeptReceipt[]): Promise<void> {
     for (const [, of] of Map.groupBy(receipts, ({ receipt }) => receipt.take)) {
       const { session, take } = of[0]!.receipt;
+      // Of a take that was recorded to the second medium there is no folder here yet.
+      await makeDirectory(dirname(this.path(session, take)));
       await using file = await openLineFile(this.path(session, take));
       await file.append(...of.map(({ signed }) => JSON.stringify(signed)));
     }

@@ -3,7 +3,13 @@ import { constants } from "node:fs";
 import { mkdir, open, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { createDurable, listDirectory, readIfExists, syncDirectory } from "../../platform/platform.ts";
+import {
+  createDurable,
+  listDirectory,
+  networkFileSystemOf,
+  readIfExists,
+  syncDirectory,
+} from "../../platform/platform.ts";
 import { BoxId } from "../../protocol/protocol.ts";
 
 const IDENTITY_FILE = "diemcau-medium.json";
@@ -12,7 +18,7 @@ const MediumIdentity = z.looseObject({ v: z.literal(1), uuid: z.uuid(), box: Box
 export type MediumLook =
   /** Not plugged in: nothing is mounted there, or the box's own disk. */
   | { kind: "absent" }
-  /** It belongs to another box, or cannot be understood: nothing is written to it. */
+  /** It belongs to another box, is network storage, or cannot be understood: nothing is written to it. */
   | { kind: "foreign" }
   | { kind: "present"; medium: SecondMedium };
 
@@ -32,6 +38,7 @@ export async function lookForMedium(directory: string, dataDirectory: string, bo
   const devices = await Promise.all([directory, dirname(directory), dataDirectory].map(deviceOf));
   const [device, above, own] = devices;
   if (device === undefined || device === above || device === own) return { kind: "absent" };
+  if ((await networkFileSystemOf(directory)) !== undefined) return { kind: "foreign" };
   const path = join(directory, IDENTITY_FILE);
   const recordings = join(directory, "recordings");
   const text = await readIfExists(path);

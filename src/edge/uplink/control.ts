@@ -8,7 +8,7 @@ import {
   HubMessage,
   type BoxMessage,
 } from "../../protocol/protocol.ts";
-import { HubOffsets, type HubOffset } from "./clock-offset.ts";
+import type { HubOffsets } from "./clock-offset.ts";
 import { DialError, type Dial } from "./dial.ts";
 
 export interface ControlEvents {
@@ -26,7 +26,6 @@ export interface Control {
   /** False: not connected, or too much is waiting already; what matters is sent again after the next `onOpen`. */
   send(message: BoxMessage): boolean;
   roundTripMs(): number | null;
-  hubOffset(): HubOffset | null;
   /** Keeps a connection up until aborted. */
   run(dial: Dial, signal: AbortSignal): Promise<void>;
 }
@@ -57,8 +56,14 @@ const CLOCK_EVERY_PINGS = 10;
  * - Every onOpen is followed by exactly one onLost.
  * - Any byte from the hub counts as a sign of life, so that a long message on a slow line is not taken for silence.
  */
-export function createControl({ log, clock, events }: { log: Log; clock: Clock; events: ControlEvents }): Control {
-  const offsets = new HubOffsets();
+export function createControl(options: {
+  log: Log;
+  clock: Clock;
+  /** Is told of every exchange with the hub's clock. */
+  offsets: HubOffsets;
+  events: ControlEvents;
+}): Control {
+  const { log, clock, offsets, events } = options;
   let open: WebSocket | undefined;
   let roundTripMs: number | null = null;
   let refusedSinceMs: number | undefined;
@@ -118,9 +123,10 @@ export function createControl({ log, clock, events }: { log: Log; clock: Clock; 
     let heardMs = clock.monotonicMs();
     let bytesRead = socket.bytesRead;
     let pings = 0;
-    let asked: number | undefined;
+    /** The question that waits for its answer: what it said, and when by the monotonic clock. */
+    let asked: { t0: number; askedMs: number } | undefined;
     ws.on("message", (data, isBinary) => {
-      const readWallMs = clock.wallMs();
+      const readMs = clock.monotonicMs();
       if (isBinary || open !== ws) return;
       const message = parse(data as Buffer, log);
       if (message?.type !== "clock") {
@@ -128,10 +134,10 @@ export function createControl({ log, clock, events }: { log: Log; clock: Clock; 
         return;
       }
       // An answer to no question of ours could set the clock's offset to anything.
-      if (message.t0 !== asked) return;
+      if (asked?.t0 !== message.t0) return;
+      const { askedMs } = asked;
       asked = undefined;
-      const { t0, t1, t2 } = message;
-      offsets.add({ t0, t1, t2, t3: readWallMs, monotonicMs: clock.monotonicMs() });
+      offsets.add({ askedMs, readMs, t1: message.t1, t2: message.t2 });
     });
     ws.on("pong", (data) => {
       const sentMs = Number(data.toString());
@@ -150,8 +156,8 @@ export function createControl({ log, clock, events }: { log: Log; clock: Clock; 
       if (ws.readyState !== WebSocket.OPEN) return;
       ws.ping(String(now));
       if (pings++ < CLOCK_FIRST || pings % CLOCK_EVERY_PINGS === 0) {
-        asked = clock.wallMs();
-        send({ type: "clock", t0: asked });
+        asked = { t0: clock.wallMs(), askedMs: now };
+        send({ type: "clock", t0: asked.t0 });
       }
     };
     open = ws;
@@ -184,7 +190,6 @@ export function createControl({ log, clock, events }: { log: Log; clock: Clock; 
     connected: () => open !== undefined,
     send,
     roundTripMs: () => roundTripMs,
-    hubOffset: () => offsets.best(clock.wallMs(), clock.monotonicMs()),
     run: (dial, signal) =>
       runForever({ name: "control", clock, log, ...RECONNECT_MS, healthyAfterMs: 5_000 }, signal, async (signal) => {
         try {

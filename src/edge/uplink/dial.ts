@@ -3,9 +3,11 @@ import { connect as connectTcp, isIP, type LookupFunction } from "node:net";
 import { connect, createSecureContext, type TLSSocket } from "node:tls";
 import { ALPN, HUB_TLS_NAME, type EdgeProtocol } from "../../protocol/protocol.ts";
 
+/** Read at each attempt: the hub may be found, or found elsewhere, while the agent runs. */
 export interface HubAddress {
-  host: string;
-  port: number;
+  /** Empty while nobody has said where the hub is. */
+  readonly host: string;
+  readonly port: number;
 }
 
 /** What proves this box to the hub, and the hub to this box; all PEM. */
@@ -64,7 +66,8 @@ export function createDial(hub: HubAddress, credentials: Credentials, lookup: Lo
         else reject(outcome.error);
       };
       const attempt = () => {
-        const tcp = connectTcp({ ...hub, lookup, noDelay: true });
+        const { host, port } = hub;
+        const tcp = connectTcp({ host, port, lookup, noDelay: true });
         const tls = connect({ socket: tcp, servername: HUB_TLS_NAME, secureContext, ALPNProtocols: [ALPN[protocol]] });
         const socket = Object.assign(tls, { reset: () => void (tcp.destroyed || tcp.resetAndDestroy()) });
         waiting.add(socket);
@@ -93,6 +96,7 @@ export function createDial(hub: HubAddress, credentials: Credentials, lookup: Lo
       const onAbort = () => settle({ error: signal.reason });
       signal.addEventListener("abort", onAbort, { once: true });
       if (signal.aborted) onAbort();
+      else if (hub.host === "") settle({ error: new DialError("unreachable", "nobody has said where the hub is") });
       else attempt();
     });
 }

@@ -9,14 +9,22 @@ import {
   PairingTicket,
   type PairingRequest,
 } from "../../protocol/protocol.ts";
-import { createLookup, type HubAddress } from "./dial.ts";
+import { createLookup, DialError, type HubAddress } from "./dial.ts";
 
 /** The hub as an unpaired box sees it: nothing that it says is believed before its proof has been checked. */
 export interface HubPairing {
+  /** Who answers, and what time it is there (RFC 9110, 6.6.1; whole seconds); nothing of it is proven. */
+  probe(signal: AbortSignal): Promise<{ caPem: string; hubMs: number | null }>;
   caPem(signal: AbortSignal): Promise<string>;
   post(request: PairingRequest, signal: AbortSignal): Promise<string>;
   /** `expired` also where the hub knows no such ticket (any more). */
   ask(ticket: string, signal: AbortSignal): Promise<PairingAnswer>;
+}
+
+interface HubAnswer {
+  status: number;
+  json: unknown;
+  hubMs: number | null;
 }
 
 const TIMEOUT_MS = 5_000;
@@ -30,10 +38,12 @@ export function createHubPairing(hub: HubAddress): HubPairing {
   const lookup = createLookup();
 
   const exchange = (method: "GET" | "POST", path: string, body: unknown, signal: AbortSignal) =>
-    new Promise<{ status: number; json: unknown }>((resolve, reject) => {
+    new Promise<HubAnswer>((resolve, reject) => {
+      const { host, port } = hub;
+      if (host === "") throw new DialError("unreachable", "nobody has said where the hub is");
       const payload = body === undefined ? undefined : JSON.stringify(body);
       const options: RequestOptions = {
-        ...hub,
+        ...{ host, port },
         method,
         path,
         lookup,
@@ -55,7 +65,9 @@ export function createHubPairing(hub: HubAddress): HubPairing {
         incoming.on("end", () => {
           try {
             const text = Buffer.concat(chunks).toString("utf8");
-            resolve({ status: incoming.statusCode ?? 0, json: text === "" ? undefined : JSON.parse(text) });
+            const hubMs = Date.parse(incoming.headers.date ?? "");
+            const json: unknown = text === "" ? undefined : JSON.parse(text);
+            resolve({ status: incoming.statusCode ?? 0, json, hubMs: Number.isNaN(hubMs) ? null : hubMs });
           } catch (cause) {
             reject(new Error(`${path} did not answer JSON`, { cause }));
           }
@@ -65,12 +77,16 @@ export function createHubPairing(hub: HubAddress): HubPairing {
       outgoing.end(payload);
     });
 
-  const expect = <T>(schema: z.ZodType<T>, path: string, answer: { status: number; json: unknown }): T => {
+  const expect = <T>(schema: z.ZodType<T>, path: string, answer: Pick<HubAnswer, "status" | "json">): T => {
     if (answer.status < 200 || answer.status > 299) throw new Error(`${path} answered ${answer.status}`);
     return schema.parse(answer.json);
   };
 
   return {
+    async probe(signal) {
+      const answer = await exchange("GET", PAIRING_CA_PATH, undefined, signal);
+      return { caPem: expect(PairingCa, PAIRING_CA_PATH, answer).caPem, hubMs: answer.hubMs };
+    },
     caPem: async (signal) =>
       expect(PairingCa, PAIRING_CA_PATH, await exchange("GET", PAIRING_CA_PATH, undefined, signal)).caPem,
     post: async (body, signal) =>

@@ -105,6 +105,21 @@ describe("a line that shrinks", () => {
   });
 });
 
+test("a dead line is no slow line either where it died between two looks, and the last second saw it well", () => {
+  const policy = new LinePolicy();
+  const passage = (rate: number, nowMs: number) => ({
+    enteredBytes: (rate * nowMs) / 1_000,
+    deliveredBytes: (rate * Math.min(nowMs, 1_300)) / 1_000,
+  });
+  for (const nowMs of [0, 1_000, 2_000, 2_500, 3_000, 3_500])
+    policy.look({
+      nowMs,
+      live: { video: passage(55_000, nowMs), small: passage(16_000, nowMs), audio: passage(9_000, nowMs) },
+      sync: { enteredBytes: 0, deliveredBytes: 0 },
+    });
+  expect(policy.quality).toBe("full");
+});
+
 describe("the sync beside live streams", () => {
   test("yields before any picture does, and leaves the live streams undisturbed", () => {
     // 150 kB/s carry 80 kB/s of live; the sync begins at 256 KiB/s.
@@ -112,6 +127,14 @@ describe("the sync beside live streams", () => {
     expect(line.decided).toEqual([]);
     expect(line.policy.syncLimitKibPerS(1_024)).toBeLessThan(150);
     expect(line.policy.syncLimitKibPerS(1_024)).toBeGreaterThan(20);
+  });
+
+  test("begins at the floor on a line that has proven narrow before there was anything to sync", () => {
+    const line = new Line(125_000).run(30);
+    line.bytesPerS = 37_500;
+    line.run(10);
+    expect(line.decided).toEqual(["small"]);
+    expect(line.policy.syncLimitKibPerS(1_024)).toBe(4);
   });
 
   test("takes what a wide line leaves, up to its ceiling", () => {

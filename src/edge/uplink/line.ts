@@ -27,6 +27,7 @@ export const isSent = (kind: LiveKind, quality: LiveQuality): boolean =>
 
 /** Assumed of a stream that has not yet been seen on a healthy line, bytes a second. */
 const NOMINAL_RATE: Record<LiveKind, number> = { video: 55_000, small: 17_000, audio: 10_000 };
+const LOOK_MS = { calm: 2_000, pressed: 500 };
 /** A rate is the mean of about this many looks, on a line that keeps up: behind a jam programs write less. */
 const RATE_LOOKS = 10;
 
@@ -83,6 +84,16 @@ export class LinePolicy {
     return this.#quality;
   }
 
+  /** What is sent shall cost as few headers as it can. */
+  get isNarrow(): boolean {
+    return this.#pressedLooks > 0 || this.#quality !== "full";
+  }
+
+  /** A look costs milliseconds, so the line is watched closely only while something is behind. */
+  get lookAgainMs(): number {
+    return this.#pressedLooks > 0 ? LOOK_MS.pressed : LOOK_MS.calm;
+  }
+
   /** For the sync while a session runs, KiB/s, never above the configured ceiling. */
   syncLimitKibPerS(ceiling: number): number {
     return Math.max(1, Math.min(ceiling, Math.round(this.#syncKib)));
@@ -102,7 +113,7 @@ export class LinePolicy {
       this.#clearMs ??= look.nowMs;
       this.#syncClearMs ??= look.nowMs;
     }
-    if (pressed) this.#yield(look);
+    if (pressed) this.#yield(look, before);
     else this.#recover(look);
   }
 
@@ -133,8 +144,10 @@ export class LinePolicy {
     return spanMs > 0 ? ((of(look) - of(from)) / spanMs) * 1_000 : 0;
   }
 
-  #yield(look: LineLook): void {
+  #yield(look: LineLook, before: LineLook): void {
     if (look.nowMs < this.#settledMs || this.#pressedLooks < 2) return;
+    // The window of a line that has just died still holds what got through before.
+    if (throughOf(look) <= throughOf(before)) return;
     const liveThrough = this.#through(look, liveDelivered);
     const syncThrough = this.#through(look, ({ sync }) => sync.deliveredBytes);
     if (liveThrough + syncThrough <= 0) return;
@@ -152,6 +165,8 @@ export class LinePolicy {
       this.#holdMs = Math.min(HOLD_MS.cap, this.#holdMs * 2);
     this.#raisedMs = undefined;
     this.#quality = next;
+    // Of a sync that has sent nothing yet, too: its first burst would be seconds of the line.
+    this.#syncKib = SYNC_FLOOR_KIB;
     this.#settledMs = look.nowMs + SETTLE_MS;
   }
 
@@ -175,6 +190,8 @@ export class LinePolicy {
     this.#raisedMs = this.#clearMs = look.nowMs;
   }
 }
+
+const throughOf = (look: LineLook): number => liveDelivered(look) + look.sync.deliveredBytes;
 
 const liveDelivered = ({ live }: LineLook): number =>
   LIVE_KINDS.reduce((sum, kind) => sum + live[kind].deliveredBytes, 0);

@@ -94,7 +94,7 @@ describe("record window", () => {
     expect(window.next([{ take: A, records: 11 }], first + second)).toEqual([{ take: A, firstN: 10, count: 1 }]);
   });
 
-  test("an answer that never comes is not waited for for ever", () => {
+  test("never-again 4: an answer that never comes is not waited for for ever", () => {
     const window = new RecordWindow();
     window.open([A], 0);
     window.have(A, 0, 0);

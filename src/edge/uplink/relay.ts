@@ -9,6 +9,7 @@ import {
   type TcpQueueTable,
 } from "../../platform/platform.ts";
 import type { EdgeProtocol } from "../../protocol/protocol.ts";
+import { Carriage } from "./carriage.ts";
 import { DialError, type Dial, type HubSocket } from "./dial.ts";
 import type { Passage } from "./line.ts";
 
@@ -23,6 +24,10 @@ export interface Relay extends AsyncDisposable {
   active(withinMs: number): number;
   /** Closed: connections end, what waits for the line is thrown away, and new ones are refused at once. */
   setOpen(open: boolean): void;
+  /** On: what comes within 40 ms travels together. A small message by itself is half headers. */
+  setThrift(on: boolean): void;
+  /** A connection to the hub goes over IPv6. */
+  overIpv6(): boolean;
   /** Bytes towards the hub, of connections that have ended too. */
   passage(queues: TcpQueueTable): Passage;
 }
@@ -40,22 +45,27 @@ const MAX_CONNECTIONS = 8;
 
 /**
  * INVARIANTS
- * - Nothing is buffered beyond the sockets' own high-water marks: `pipe` stops reading where the other side lags.
+ * - Nothing is buffered beyond the sockets' own high-water marks: reading stops where the other side lags.
+ * - What is held back is the head of a message until what it heads comes; on a narrow line whatever comes, for 40 ms.
  * - A pair ends as a whole: whichever side closes takes the other along, after what was written has been flushed.
  */
 export async function openRelay({ log, clock, protocol, portFile }: RelayOptions): Promise<Relay> {
   const pairs = new Set<Pair>();
   let dial: Dial | undefined;
   let isOpen = true;
+  let isThrifty = false;
   const ended: Passage = { enteredBytes: 0, deliveredBytes: 0 };
 
-  const server = createServer({ noDelay: true, pauseOnConnect: true }, (near) => {
-    near.on("error", () => {});
+  const server = createServer({ noDelay: true, pauseOnConnect: true }, (accepted) => {
     if (!dial || !isOpen || pairs.size >= MAX_CONNECTIONS) {
-      near.destroy();
+      accepted.on("error", () => {});
+      accepted.destroy();
       return;
     }
-    const pair = new Pair(near, clock.monotonicMs());
+    const carriage = protocol === "rtmp" ? new Carriage(accepted, () => isThrifty) : undefined;
+    const near = carriage?.from ?? accepted;
+    near.on("error", () => {});
+    const pair = new Pair(near, carriage, clock.monotonicMs());
     pairs.add(pair);
     near.once("close", () => {
       pair.waiting.abort(new Error("the program closed its connection"));
@@ -93,6 +103,10 @@ export async function openRelay({ log, clock, protocol, portFile }: RelayOptions
       isOpen = open;
       if (!open) dropAll();
     },
+    setThrift(on) {
+      isThrifty = on;
+    },
+    overIpv6: () => [...pairs].some((pair) => pair.overIpv6()),
     passage(queues) {
       const total = { ...ended };
       for (const pair of pairs) {
@@ -114,14 +128,16 @@ const codeOf = (error: unknown) => (error instanceof DialError ? error.code : un
 class Pair {
   readonly waiting = new AbortController();
   private readonly near: Socket;
+  private readonly carriage: Carriage | undefined;
   private far: HubSocket | undefined;
   private bytes = 0;
   private changedMs: number;
   private deliveredBytes = 0;
   private isReset = false;
 
-  constructor(near: Socket, nowMs: number) {
+  constructor(near: Socket, carriage: Carriage | undefined, nowMs: number) {
     this.near = near;
+    this.carriage = carriage;
     this.changedMs = nowMs;
   }
 
@@ -133,10 +149,15 @@ class Pair {
     }
     this.far = far;
     far.on("error", () => {});
-    near.pipe(far);
+    if (this.carriage) this.carriage.join(far);
+    else near.pipe(far);
     far.pipe(near);
     near.once("close", () => far.destroySoon());
     far.once("close", () => near.destroySoon());
+  }
+
+  overIpv6(): boolean {
+    return this.far?.remoteFamily === "IPv6";
   }
 
   /** Monotonic time at which bytes were last seen to have moved; -Infinity while the hub is not reached. */
@@ -158,6 +179,7 @@ class Pair {
       (queues.get(tcpQueueKey(near.remotePort, near.localPort))?.sendBytes ?? 0);
     const unsent =
       near.readableLength +
+      (this.carriage?.heldBytes ?? 0) +
       (far?.writableLength ?? 0) +
       (queues.get(tcpQueueKey(far?.localPort, far?.remotePort))?.sendBytes ?? 0);
     this.deliveredBytes = Math.max(this.deliveredBytes, near.bytesRead - unsent);

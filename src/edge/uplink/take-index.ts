@@ -27,7 +27,7 @@ export class TakeIndex {
 
   /** Who recorded the take: after a re-pairing not the box of today, and then its records are no use to this hub. */
   async box(take: TakeId): Promise<BoxId | undefined> {
-    return (await this.facts(take, (facts) => facts.box !== undefined)).box;
+    return (await this.facts(take, (facts) => facts.box !== undefined, 1)).box;
   }
 
   /** Frees what is no longer asked for. */
@@ -35,7 +35,7 @@ export class TakeIndex {
     this.takes.delete(take);
   }
 
-  private async facts(take: TakeId, enough: (facts: TakeFacts) => boolean): Promise<TakeFacts> {
+  private async facts(take: TakeId, enough: (facts: TakeFacts) => boolean, atOnce = READ_AT_ONCE): Promise<TakeFacts> {
     let facts = this.takes.get(take);
     if (!facts) {
       facts = { box: undefined, nextN: 0, sha256: new Map() };
@@ -43,11 +43,11 @@ export class TakeIndex {
     }
     while (!enough(facts)) {
       const { nextN } = facts;
-      const items = await this.read(take, nextN, READ_AT_ONCE);
+      const items = await this.read(take, nextN, atOnce);
       // Another caller may have read the same ones meanwhile; adding them twice changes nothing.
       for (const item of items) note(facts, item);
       facts.nextN = Math.max(facts.nextN, nextN + items.length);
-      if (items.length < READ_AT_ONCE) break;
+      if (items.length < atOnce) break;
     }
     return facts;
   }

@@ -1,57 +1,50 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { join } from "node:path";
-import { causeOf, readTcpQueues, runForever, type Clock, type Log } from "../../platform/platform.ts";
+import { causeOf, randomId, runForever, type Clock, type Log } from "../../platform/platform.ts";
 import {
-  LIVE_KINDS,
   liveStreamName,
   RTMP_APP,
   type Alarm,
+  type DeviceOrder,
   type BoxId,
   type BoxMessage,
+  type BoxUpdate,
   type Health,
   type HubAlarmsKept,
   type HubMessage,
+  type HubRelease,
   type LiveKind,
-  type SegmentName,
+  type RoomLevel,
+  type RoomStage,
   type SessionId,
   type SignedRecord,
-  type TakeId,
 } from "../../protocol/protocol.ts";
-import { addProvinceReceipt, addReceipt, isReceipted, isSettled, removeReceipt } from "../ledger.ts";
+import { addProvinceReceipt, addReceipt, removeReceipt } from "../ledger.ts";
 import { readHubTime } from "../hub-time.ts";
-import { keepOwn } from "../schedule.ts";
+import { keepOwn, rememberedSessions } from "../schedule.ts";
 import type { Space } from "../space/space.ts";
 import type { EdgeState } from "../state.ts";
-import type { HubOffset } from "./clock-offset.ts";
+import type { FetchFile } from "../update/update.ts";
+import { openHubOffsets, type HubOffset, type HubOffsets } from "./clock-offset.ts";
 import { createControl, type Control } from "./control.ts";
 import { createDial, createLookup, type Credentials, type Dial, type HubAddress } from "./dial.ts";
 import { judgeReceipt, newReceipts, type KeptReceipt } from "../receipts.ts";
-import { isSent, LinePolicy } from "./line.ts";
+import { openLines, type Lines } from "./lines.ts";
+import type { LiveRequest } from "./live-tunnels.ts";
+import { Owed, type Recordings } from "./owed.ts";
 import { RecordWindow } from "./record-window.ts";
-import { openRelay, type Relay } from "./relay.ts";
+import { createFileFetch } from "./release-files.ts";
 import { createSync, type Sync } from "./sync.ts";
-import type { PendingSegment } from "./sync-plan.ts";
-import { TakeIndex } from "./take-index.ts";
 
 export { createHubPairing } from "./hub-pairing.ts";
 export type { HubAddress } from "./dial.ts";
+export type { LiveRequest } from "./live-tunnels.ts";
+export type { Recordings } from "./owed.ts";
 
 /** Who this box is to the hub. */
 export interface UplinkIdentity extends Credentials {
   box: BoxId;
   /** SubjectPublicKeyInfo (PEM) of the key that signs the hub's receipts. */
   receiptKeyPem: string;
-}
-
-/** What the uplink needs of the recorder. */
-export interface Recordings {
-  takes(): { session: SessionId; take: TakeId; records: number; ended: boolean }[];
-  records(take: TakeId, fromN: number, limit: number): Promise<SignedRecord[]>;
-  /** Closed ones that can be read, oldest first. */
-  segments(): { name: SegmentName; sizeBytes: number }[];
-  /** Whether a segment is still what was recorded; otherwise it is stated so and not to be sent again. */
-  examine(name: SegmentName): Promise<"whole" | "damaged">;
-  onRecord(listener: (take: TakeId) => void): void;
 }
 
 /** What the uplink needs of the alarms. */
@@ -72,8 +65,12 @@ export interface UplinkOptions {
   space: Pick<Space, "isDeleted" | "keepReceipts" | "sourceOf" | "suspect">;
   /** The most that rsync may take, KiB/s; it takes less where live needs the line. Undefined: no limit at all. */
   limitKibPerS: () => number | undefined;
+  /** What the hub says to the box as such, and not to its recordings. */
+  onOrder: (message: Extract<HubMessage, { type: "reset" | "renewed" }>) => void;
   /** Connection, schedule or receipts changed. */
   onChange: () => void;
+  /** Which devices the hub prefers. */
+  onDevices?: (order: DeviceOrder | null) => void;
 }
 
 export interface Uplink extends AsyncDisposable {
@@ -85,11 +82,32 @@ export interface Uplink extends AsyncDisposable {
   /** The hub has refused this identity for so long that no restart of the hub explains it. */
   refused(): boolean;
   link(): Health["link"];
-  hubOffset(): HubOffset | null;
+  /** For this moment of the box's clocks. */
+  hubOffset(wallMs: number, monotonicMs: number): HubOffset | null;
   unsynced(): { segments: number; bytes: number };
+  /** As the hub stated it last on the connection that stands. */
+  stage(): RoomStage | null;
+  /** Names of the desk's users who see or hear this room. */
+  watchedBy(): string[];
+  /** Hands the page's wish for another room's picture or sound on to the hub. */
+  openLive(request: LiveRequest): void;
+  /** @returns false where this room is not on the stage of that session, or the hub is away */
+  raiseHand(session: SessionId, raised: boolean): boolean;
+  /** What the microphone hears; told to the hub in a session only. */
+  tellLevel(level: RoomLevel): void;
   sendHealth(health: Health): void;
+  /** @returns false where the hub is away */
+  send(message: Extract<BoxMessage, { type: "resetAnswer" | "renew" }>): boolean;
+  /** As the hub stated it last; undefined before it said anything. */
+  release(): HubRelease | undefined;
+  /** A file of a release, over a connection of its own. */
+  readonly fetchFile: FetchFile;
+  /** How far this box is with its update; said again on each connection. */
+  tellUpdate(statement: BoxUpdate): void;
   /** The sessions begun in this room have changed. */
   tellOwn(): void;
+  /** Takes whose records the disk does not give back. */
+  unreadable(): ReadonlySet<string>;
   /** How much of a session's recording is closed, and how much of that the hub has signed for. */
   receipted(session: SessionId): { segments: number; verified: number };
   /** A session has ended, or the limit changed: send what is there. */
@@ -101,56 +119,65 @@ const ALARMS_AGAIN_MS = 5_000;
 const REFUSED_AFTER_MS = 15_000;
 const LIVE_WITHIN_MS = 3_000;
 const PUMP_EVERY_MS = 1_000;
-const LINE_LOOK_MS = 500;
 /** Per message, as the protocol has it. */
 const MAX_OWN = 100;
 
 /** Opens the relays only, which takes milliseconds: the recorder needs their address before anything else. */
 export async function openUplink(options: UplinkOptions): Promise<Uplink> {
   const { log, clock, runDirectory } = options;
-  const liveRelay = (kind: LiveKind) =>
-    openRelay({ log, clock, protocol: "rtmp", portFile: join(runDirectory, `relay-${kind}.port`) });
-  const [video, small, audio] = [await liveRelay("video"), await liveRelay("small"), await liveRelay("audio")];
-  const rsync = await openRelay({ log, clock, protocol: "rsync" });
-  return new LiveUplink(options, { video, small, audio }, rsync);
+  const lines = await openLines({ log, clock, runDirectory });
+  const offsets = await openHubOffsets(runDirectory, log, clock);
+  return new LiveUplink(options, offsets, lines);
 }
+
+/** Until the recorder is there. */
+const NOTHING: Recordings = {
+  takes: () => [],
+  records: () => Promise.resolve([]),
+  segments: () => [],
+  examine: () => Promise.resolve("whole"),
+  onRecord: () => {},
+};
 
 /**
  * INVARIANTS
- * - One relay per kind of live stream, so that each can be closed by itself; the sound's is never closed.
  * - Nothing here can hold up a recording: the recorder is only read, and told nothing.
  * - A receipt changes the ledger only after judgeReceipt; a ledger entry is the only thing that ends sending.
  * - Messages of a connection are handled in their order.
  */
 class LiveUplink implements Uplink {
   private readonly options: UplinkOptions;
-  private readonly live: Readonly<Record<LiveKind, Relay>>;
-  private readonly rsync: Relay;
+  private readonly offsets: HubOffsets;
+  private readonly life = Buffer.from(randomId()).toString("hex");
+  private readonly lines: Lines;
   private readonly lookup = createLookup();
-  private readonly line = new LinePolicy();
   private readonly window = new RecordWindow();
   private readonly control: Control;
   private readonly sync: Sync;
-  private recordings: Recordings | undefined;
+  private recordings = NOTHING;
+  private readonly owed: Owed;
   private alarms: AlarmsToTell | undefined;
   private alarmsToldMs = 0;
-  private index = new TakeIndex(async () => []);
   private identity: { box: BoxId; dial: Dial; receiptKey: KeyObject } | null = null;
   private identityChanged = new AbortController();
-  /** Takes of a former identity: on this disk, and no use to this hub. */
-  private readonly strangers = new Set<TakeId>();
   private isRefused = false;
+  private named: HubRelease | undefined;
+  private updateSaid: BoxUpdate | undefined;
+  readonly fetchFile: FetchFile = createFileFetch(() => this.identity?.dial);
+  private stated: { stage: RoomStage | null; watchedBy: string[] } = { stage: null, watchedBy: [] };
   private pumping: Promise<void> | undefined;
   private handled: Promise<void> = Promise.resolve();
 
-  constructor(options: UplinkOptions, live: Readonly<Record<LiveKind, Relay>>, rsync: Relay) {
+  constructor(options: UplinkOptions, offsets: HubOffsets, lines: Lines) {
     this.options = options;
-    this.live = live;
-    this.rsync = rsync;
-    const { log, clock } = options;
+    this.offsets = offsets;
+    this.lines = lines;
+    const { log, clock, state, space } = options;
+    this.owed = new Owed({ log, state, space, recordings: () => this.recordings, box: () => this.identity?.box });
     this.control = createControl({
       log,
       clock,
+      offsets,
       events: {
         onOpen: () => this.onOpen(),
         onMessage: (message) => {
@@ -161,10 +188,8 @@ class LiveUplink implements Uplink {
             );
         },
         onLost: (reason) => {
-          if (reason === "silent") {
-            for (const kind of LIVE_KINDS) this.live[kind].dropAll();
-            this.rsync.dropAll();
-          }
+          this.stated = { stage: null, watchedBy: [] };
+          if (reason === "silent") lines.dropAll();
           options.onChange();
         },
         onRefused: (forMs) => {
@@ -177,20 +202,21 @@ class LiveUplink implements Uplink {
     this.sync = createSync({
       log,
       clock,
-      port: rsync.port,
-      directoryOf: ({ name, sizeBytes }) => options.space.sourceOf(name, sizeBytes),
-      pending: () => this.pendingOfThisBox(),
+      port: lines.syncPort,
+      directoryOf: ({ name, sizeBytes }) => space.sourceOf(name, sizeBytes),
+      pending: () => this.owed.segmentsToSend(),
       limitKibPerS: () => {
         const ceiling = options.limitKibPerS();
-        return ceiling === undefined ? undefined : this.line.syncLimitKibPerS(ceiling);
+        return ceiling === undefined ? undefined : lines.syncLimitKibPerS(ceiling);
       },
+      dropLine: () => lines.dropSync(),
     });
   }
 
   liveUrl(kind: LiveKind, run: string): string {
     if (!this.identity) throw new Error("an unpaired box publishes nothing");
     const { box } = this.identity;
-    return `rtmp://127.0.0.1:${this.live[kind].port}/${RTMP_APP}/${liveStreamName({ box, kind, run })}`;
+    return `rtmp://127.0.0.1:${this.lines.livePort(kind)}/${RTMP_APP}/${liveStreamName({ box, kind, run })}`;
   }
 
   setIdentity(identity: UplinkIdentity | null): void {
@@ -200,9 +226,8 @@ class LiveUplink implements Uplink {
       receiptKey: createPublicKey(identity.receiptKeyPem),
     };
     this.isRefused = false;
-    this.strangers.clear();
-    for (const kind of LIVE_KINDS) this.live[kind].setDial(this.identity?.dial);
-    this.rsync.setDial(this.identity?.dial);
+    this.owed.identityChanged();
+    this.lines.setDial(this.identity?.dial);
     this.identityChanged.abort();
     this.identityChanged = new AbortController();
   }
@@ -218,43 +243,73 @@ class LiveUplink implements Uplink {
   link(): Health["link"] {
     return {
       control: this.control.connected() ? "up" : this.identity ? "down" : "unknown",
-      live: !this.identity
-        ? "unknown"
-        : LIVE_KINDS.some((kind) => this.live[kind].active(LIVE_WITHIN_MS) > 0)
-          ? "up"
-          : "down",
+      live: !this.identity ? "unknown" : this.lines.isLive(LIVE_WITHIN_MS) ? "up" : "down",
       sync: this.sync.state(),
       roundTripMs: this.control.roundTripMs(),
-      quality: this.line.quality,
+      quality: this.lines.quality,
     };
   }
 
-  hubOffset(): HubOffset | null {
-    return this.control.hubOffset();
+  hubOffset(wallMs: number, monotonicMs: number): HubOffset | null {
+    return this.offsets.best(wallMs, monotonicMs);
   }
 
   unsynced(): { segments: number; bytes: number } {
-    const pending = this.pending();
+    const pending = this.owed.segments();
     return { segments: pending.length, bytes: pending.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) };
+  }
+
+  stage(): RoomStage | null {
+    return this.stated.stage;
+  }
+
+  watchedBy(): string[] {
+    return this.stated.watchedBy;
+  }
+
+  openLive(request: LiveRequest): void {
+    this.lines.openTunnel(request);
+  }
+
+  raiseHand(session: SessionId, raised: boolean): boolean {
+    return this.stated.stage?.session === session && this.control.send({ type: "hand", session, raised });
+  }
+
+  tellLevel({ lufs, speech }: RoomLevel): void {
+    if (this.stated.stage) this.control.send({ type: "levels", lufs, speech });
   }
 
   sendHealth(health: Health): void {
     this.control.send({ type: "health", health });
   }
 
+  send(message: BoxMessage): boolean {
+    return this.control.send(message);
+  }
+
+  release(): HubRelease | undefined {
+    return this.named;
+  }
+
+  tellUpdate(statement: BoxUpdate): void {
+    this.updateSaid = statement;
+    this.control.send(statement);
+  }
+
   tellOwn(): void {
     const { clock, state } = this.options;
     const own = state.own();
     if (own.length === 0) return;
-    const at = readHubTime(clock, state.hubTime(), this.hubOffset());
+    const at = readHubTime(clock, state.hubTime(), (...now) => this.hubOffset(...now));
     this.control.send({ type: "roomSessions", at, sessions: own.slice(-MAX_OWN) });
   }
 
+  unreadable(): ReadonlySet<string> {
+    return this.owed.unreadable;
+  }
+
   receipted(session: SessionId): { segments: number; verified: number } {
-    const { state } = this.options;
-    const segments = (this.recordings?.segments() ?? []).filter(({ name }) => name.session === session);
-    const verified = segments.filter(({ name: { take, seq } }) => isReceipted(state.ledger(take), seq));
-    return { segments: segments.length, verified: verified.length };
+    return this.owed.receipted(session);
   }
 
   syncNow(): void {
@@ -265,23 +320,25 @@ class LiveUplink implements Uplink {
     this.recordings = recordings;
     this.alarms = alarms;
     alarms.onChange(() => this.tellAlarms());
-    this.index = new TakeIndex((take, fromN, limit) => recordings.records(take, fromN, limit));
     recordings.onRecord(() => {
       this.pump();
       this.sync.nudge();
     });
-    const { log, clock } = this.options;
+    const { log, clock, onChange } = this.options;
     const syncing = runForever({ name: "sync", clock, log, baseMs: 1_000, capMs: 30_000 }, signal, (signal) =>
       this.sync.run(signal),
     );
-    await Promise.all([syncing, this.runPump(signal), this.runLine(signal), this.runControl(signal)]);
+    const watchingLine = this.lines.run(() => {
+      this.sync.nudge();
+      onChange();
+    }, signal);
+    await Promise.all([syncing, watchingLine, this.runPump(signal), this.runControl(signal)]);
     await this.handled;
     await this.pumping;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const kind of LIVE_KINDS) await this.live[kind][Symbol.asyncDispose]();
-    await this.rsync[Symbol.asyncDispose]();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.lines[Symbol.asyncDispose]();
   }
 
   private async runControl(signal: AbortSignal): Promise<void> {
@@ -300,48 +357,31 @@ class LiveUplink implements Uplink {
     }
   }
 
-  /** Looks at what waits for the line, and sends what it can carry. */
-  private async runLine(signal: AbortSignal): Promise<void> {
-    const { log, clock, onChange } = this.options;
-    while (!signal.aborted) {
-      if (this.identity) {
-        const queues = await readTcpQueues();
-        const { video, small, audio } = this.live;
-        const before = this.line.quality;
-        this.line.look({
-          nowMs: clock.monotonicMs(),
-          live: { video: video.passage(queues), small: small.passage(queues), audio: audio.passage(queues) },
-          sync: this.rsync.passage(queues),
-        });
-        const { quality } = this.line;
-        for (const kind of LIVE_KINDS) this.live[kind].setOpen(isSent(kind, quality));
-        if (quality !== before) {
-          log.warn("line.quality", { quality, before });
-          onChange();
-        }
-      }
-      await clock.sleep(LINE_LOOK_MS, signal).catch(() => {});
-    }
+  private onOpen(): void {
+    this.isRefused = false;
+    this.sayHello();
+    this.tellAlarms();
+    if (this.updateSaid) this.control.send(this.updateSaid);
+    this.sync.lineBack();
+    this.options.onChange();
   }
 
-  private onOpen(): void {
-    const { clock, agentVersion, onChange } = this.options;
-    this.isRefused = false;
-    const takes = this.unsettledTakes().map(({ session, take, records }) => ({ session, take, records }));
+  /** What there is of which the hub may lack something, and the sessions that it may not know. */
+  private sayHello(): void {
+    const { clock, agentVersion } = this.options;
+    const takes = this.owed.unsettledTakes().map(({ session, take, records }) => ({ session, take, records }));
     this.window.open(
       takes.map(({ take }) => take),
       clock.monotonicMs(),
     );
-    const awaitingProvince = this.takesAwaitingProvince(new Set(takes.map(({ take }) => take)));
+    const awaitingProvince = this.owed.takesAwaitingProvince();
     this.control.send({
       type: "hello",
+      life: this.life,
       ...{ controlVersion: 1, agentVersion, bootId: clock.bootId, takes, awaitingProvince },
     });
     // Before any record: the hub takes none of a session that it does not know.
     this.tellOwn();
-    this.tellAlarms();
-    this.sync.lineBack();
-    onChange();
   }
 
   private async handle(message: Exclude<HubMessage, { type: "clock" }>): Promise<void> {
@@ -349,6 +389,7 @@ class LiveUplink implements Uplink {
     switch (message.type) {
       case "welcome":
         log.info("uplink.welcome", { box: message.box, point: message.point.name });
+        await this.heedMemory(message.memory);
         return;
       case "assignment":
         if ((await state.takeAssignment(message)) === "taken") onChange();
@@ -369,13 +410,31 @@ class LiveUplink implements Uplink {
       case "alarmsKept":
         this.alarms?.kept(message.items);
         return;
+      case "stage":
+        this.state({ stage: message.stage });
+        return;
+      case "devices":
+        this.options.onDevices?.(message.order);
+        return;
+      case "watched":
+        this.state({ watchedBy: message.by });
+        return;
+      case "reset":
+      case "renewed":
+        this.options.onOrder(message);
+        return;
+      case "release":
+        this.named = message;
+        return;
       case "receipts":
         await this.takeReceipts(message.items);
         return;
       case "resend": {
         const { session, take, seq, reason } = message;
         log.warn("sync.resendAsked", { take, seq, reason });
-        if (this.options.space.isDeleted({ session, take, seq })) {
+        // A take that is not known here any more has left because all of it had been deleted.
+        const isKnown = this.recordings.takes().some((known) => known.take === take);
+        if (!isKnown || this.options.space.isDeleted({ session, take, seq })) {
           // Two stores had signed for it; a person has to fetch it from the province.
           log.error("sync.deletedIsAskedFor", { take, seq });
           return;
@@ -383,12 +442,31 @@ class LiveUplink implements Uplink {
         const place = await this.options.space.suspect({ session, take, seq });
         await state.updateLedger((ledgerOf, set) => set(take, removeReceipt(ledgerOf(take), seq)));
         // What was spoilt here would only be refused again.
-        if (place !== "second" && (await this.recordings?.examine({ session, take, seq })) === "damaged")
+        if (place !== "second" && (await this.recordings.examine({ session, take, seq })) === "damaged")
           log.error("sync.damaged", { take, seq });
         else this.sync.resend({ session, take, seq });
         onChange();
       }
     }
+  }
+
+  /** A hub that was put back to an earlier state is told everything again, and asked what it has of it. */
+  private async heedMemory(memory: number | undefined): Promise<void> {
+    const { log, clock, state } = this.options;
+    if (memory === undefined || memory === state.hubMemory()) return;
+    log.warn("uplink.hubPutBack", { memory, known: state.hubMemory() });
+    const at = readHubTime(clock, state.hubTime(), (...now) => this.hubOffset(...now));
+    const sessions = new Set(this.recordings.takes().map(({ session }) => session));
+    await state.startAnew(memory, rememberedSessions(state.assignment(), sessions, at));
+    this.sayHello();
+    this.options.onChange();
+  }
+
+  /** A connection that has ended meanwhile states nothing any more. */
+  private state(change: Partial<LiveUplink["stated"]>): void {
+    if (!this.control.connected()) return;
+    this.stated = { ...this.stated, ...change };
+    this.options.onChange();
   }
 
   private async takeReceipts(items: readonly SignedRecord[]): Promise<void> {
@@ -397,10 +475,11 @@ class LiveUplink implements Uplink {
     const { receiptKey } = this.identity;
     const held: KeptReceipt[] = [];
     for (const signed of items) {
-      const verdict = await judgeReceipt(signed, receiptKey, (take, seq) => this.index.sha256(take, seq));
+      const verdict = await judgeReceipt(signed, receiptKey, (take, seq) => this.owed.sha256(take, seq));
       if (verdict.ok) held.push({ signed, receipt: verdict.receipt });
       else log.warn("receipt.refused", { reason: verdict.reason, detail: verdict.detail });
     }
+    this.owed.forgetSettled(held.map(({ receipt }) => receipt.take));
     const fresh = newReceipts(held, (take) => state.ledger(take));
     if (fresh.length === 0) return;
     // The words themselves first: a ledger that knows more than the book would keep a file for ever.
@@ -411,8 +490,7 @@ class LiveUplink implements Uplink {
         set(receipt.take, add(ledgerOf(receipt.take), receipt.seq));
       }
     });
-    const open = new Set(this.unsettledTakes().map(({ take }) => take));
-    for (const { receipt } of fresh) if (!open.has(receipt.take)) this.index.forget(receipt.take);
+    this.owed.forgetSettled(fresh.map(({ receipt }) => receipt.take));
     this.sync.nudge();
     onChange();
   }
@@ -426,75 +504,26 @@ class LiveUplink implements Uplink {
 
   /** Sends what records the window allows; overlapping calls become one more round. */
   private pump(): void {
-    if (this.pumping || !this.control.connected() || !this.recordings) return;
-    this.pumping = this.pumpOnce(this.recordings)
+    if (this.pumping || !this.control.connected()) return;
+    this.pumping = this.pumpOnce()
       .catch((error: unknown) => this.options.log.error("records.failed", { cause: causeOf(error) }))
       .finally(() => (this.pumping = undefined));
   }
 
-  private async pumpOnce(recordings: Recordings): Promise<void> {
+  private async pumpOnce(): Promise<void> {
     const { clock, state } = this.options;
     for (;;) {
-      const takes = await this.ofThisBox(this.unsettledTakes());
+      const takes = await this.owed.takesToTell();
       for (const { take } of takes) this.window.assume(take, state.ledger(take)?.records ?? 0);
       const batches = this.window.next(takes, clock.monotonicMs());
       if (batches.length === 0) return;
       for (const { take, firstN, count } of batches) {
-        const items = await recordings.records(take, firstN, count);
+        const items = await this.owed.records(take, firstN, count);
+        if (!items) continue;
         const { session } = takes.find((t) => t.take === take)!;
         const message: BoxMessage = { type: "records", session, take, firstN, items };
         if (items.length > 0) this.control.send(message);
       }
     }
-  }
-
-  private unsettledTakes(): ReturnType<Recordings["takes"]> {
-    if (!this.recordings) return [];
-    const closed = new Map<TakeId, number>();
-    for (const { name } of this.recordings.segments()) closed.set(name.take, (closed.get(name.take) ?? 0) + 1);
-    return this.recordings
-      .takes()
-      .filter((take) => !isSettled(this.options.state.ledger(take.take), take, closed.get(take.take) ?? 0));
-  }
-
-  /** At the hub as far as the box knows, and not all at the province. */
-  private takesAwaitingProvince(unsettled: ReadonlySet<TakeId>): TakeId[] {
-    const { state } = this.options;
-    const closed = Map.groupBy(this.recordings?.segments() ?? [], ({ name }) => name.take);
-    return [...closed]
-      .filter(([take, of]) => !unsettled.has(take) && (state.ledger(take)?.province?.upTo ?? 0) < of.length)
-      .map(([take]) => take);
-  }
-
-  private pending(): PendingSegment[] {
-    const { state, space } = this.options;
-    const segments = this.recordings?.segments() ?? [];
-    return segments.filter(
-      ({ name }) =>
-        !isReceipted(state.ledger(name.take), name.seq) && !this.strangers.has(name.take) && !space.isDeleted(name),
-    );
-  }
-
-  private async pendingOfThisBox(): Promise<PendingSegment[]> {
-    if (!this.identity) return [];
-    const pending = this.pending();
-    const takes = new Set(pending.map(({ name }) => name.take));
-    const own = new Set((await this.ofThisBox([...takes].map((take) => ({ take })))).map(({ take }) => take));
-    return pending.filter(({ name }) => own.has(name.take));
-  }
-
-  /** Recorded under today's identity: a hub takes records and files of the box that signed them only. */
-  private async ofThisBox<T extends { take: TakeId }>(takes: readonly T[]): Promise<T[]> {
-    const own: T[] = [];
-    for (const item of takes) {
-      if (this.strangers.has(item.take)) continue;
-      const box = await this.index.box(item.take);
-      if (box !== undefined && box === this.identity?.box) own.push(item);
-      else if (box !== undefined && this.identity) {
-        this.strangers.add(item.take);
-        this.options.log.warn("uplink.formerIdentity", { take: item.take, box });
-      }
-    }
-    return own;
   }
 }

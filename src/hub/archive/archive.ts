@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { BoxId, HubMessage, SegmentName, SessionId, SignedRecord, TakeId } from "../../protocol/protocol.ts";
+import type { BoxId, HubMessage, SegmentName, SessionId, SignedRecord } from "../../protocol/protocol.ts";
 import {
   backoffMs,
   causeOf,
@@ -11,21 +11,24 @@ import {
 } from "../../platform/platform.ts";
 import type { Signer } from "../../evidence/evidence.ts";
 import type { HubDatabase } from "../database/database.ts";
-import { createFinishing } from "./finishing.ts";
+import { createFinishing, type LostRecording } from "./finishing.ts";
 import { createIntake } from "./intake.ts";
 import { createKeeping, type RecordsPort } from "./keeping.ts";
+import { createLoudness, type Loudness } from "./loudness.ts";
 import { createQueues, forAll } from "./queues.ts";
 import { createRecordings, type Recordings } from "./recordings.ts";
 import { segmentKey } from "./records.ts";
 import { watchRoom, type Admission, type HubRoom, type RoomLimits } from "./room.ts";
 import { createSidecars } from "./sidecars.ts";
 import { checkArchiveIdentity, checkOneFileSystem } from "./storage.ts";
+import { takeBack } from "./taking-back.ts";
 import { createViewing } from "./viewing.ts";
 import { createWake } from "./wake.ts";
 
 export type { RecordsPort } from "./keeping.ts";
 export { STORAGE_FILE, storageText } from "./storage.ts";
 export { createWake } from "./wake.ts";
+export type { LostRecording } from "./finishing.ts";
 export type { HubRoom } from "./room.ts";
 
 export interface ArchiveOptions {
@@ -63,9 +66,9 @@ export interface ProvinceCopy {
   receipts: readonly SignedRecord[];
 }
 
-export interface Archive extends Recordings {
+export interface Archive extends Recordings, Pick<Loudness, "loudness"> {
   readonly records: RecordsPort;
-  /** Something may have arrived for this box: called after each rsync connection. */
+  /** Something may have arrived for this box: called while and after its rsync runs. */
   inboxChanged(box: BoxId): void;
   /** Whether this box may send files now. */
   admit(box: BoxId): Promise<Admission>;
@@ -73,6 +76,11 @@ export interface Archive extends Recordings {
   room(): HubRoom;
   /** The state of that room has changed. */
   onRoom(listener: () => void): void;
+  /**
+   * A verified recording is not what was recorded any more: it counts as not arrived, and its box, which has it, is asked for
+   * it. What lies there goes to quarantine when it comes.
+   */
+  fetchAgain: (lost: LostRecording) => Promise<void>;
   /** Hands the province's receipts to the box and tells the listeners. */
   noteCopied: (copy: ProvinceCopy) => void;
   /** Called at most a few times a second per session. Gives the function that ends it. */
@@ -107,6 +115,7 @@ export function createArchive(options: ArchiveOptions): Archive {
     staging: hidden(".staging"),
     finishing: hidden(".finishing"),
     viewing: hidden(".viewing"),
+    loudness: hidden(".loudness"),
   };
   const listeners = new Set<(session: SessionId) => void>();
   const changed = new Set<SessionId>();
@@ -114,6 +123,7 @@ export function createArchive(options: ArchiveOptions): Archive {
   const wake = createWake(clock);
   const finishWake = createWake(clock);
   const viewingWake = createWake(clock);
+  const loudnessWake = createWake(clock);
   /** Refused segments: when the next file may be looked at, and the box is asked for it. */
   const askAgain = new Map<string, { box: BoxId; name: SegmentName; reason: string; atMs: number }>();
 
@@ -138,13 +148,12 @@ export function createArchive(options: ArchiveOptions): Archive {
     wake.now();
   };
 
-  /** A box that has come back may have missed that something was refused. */
-  const remind = async (box: BoxId, takes: readonly TakeId[]): Promise<void> => {
-    if (takes.length === 0) return;
+  /** A box that has come back may have missed that something was refused or has gone, of whichever take. */
+  const remind = async (box: BoxId): Promise<void> => {
     const refused = await db
       .selectFrom("segment")
       .select(["sessionId", "takeId", "seq"])
-      .where("takeId", "in", takes)
+      .where("boxId", "=", box)
       .where("hubState", "=", "waiting")
       .where("refusals", ">", 0)
       .execute();
@@ -165,9 +174,9 @@ export function createArchive(options: ArchiveOptions): Archive {
       if (accepted.some(({ kind }) => kind === "takeEnd")) finishWake.now();
       noteChange(session);
     },
-    onAsked(box, takes) {
+    onAsked(box) {
       inboxChanged(box);
-      remind(box, takes).catch((error: unknown) => log.warn("archive.remindFailed", { box, cause: causeOf(error) }));
+      remind(box).catch((error: unknown) => log.warn("archive.remindFailed", { box, cause: causeOf(error) }));
     },
   });
 
@@ -184,6 +193,10 @@ export function createArchive(options: ArchiveOptions): Archive {
     askAgain.set(segmentKey(name.take, name.seq), { box, name, reason, atMs });
     noteChange(name.session);
     wake.now();
+  };
+  const fetchAgain = async ({ box, name }: LostRecording): Promise<void> => {
+    const times = await takeBack(db, name.take, name.seq);
+    if (times !== undefined) askLater(box, name, times, "lost");
   };
   const intake = createIntake({
     db,
@@ -208,9 +221,14 @@ export function createArchive(options: ArchiveOptions): Archive {
     sidecars: sidecarsIn(directories.finishing),
     boxKey: options.boxKey,
     trust: options.trust,
-    onLost: ({ box, name }) => askLater(box, name, 1, "lost"),
+    onLost: fetchAgain,
   });
   const viewing = createViewing({ db, log, directories });
+  const recordings = createRecordings({ db, clock, archive: directories.archive });
+  const loudness = createLoudness({
+    ...{ log, directories, placed: (...of) => recordings.placed(...of) },
+    onWanted: () => loudnessWake.now(),
+  });
   const roomListeners: (() => void)[] = [];
   const space = watchRoom({
     log,
@@ -256,8 +274,8 @@ export function createArchive(options: ArchiveOptions): Archive {
   const takeIn = async (signal: AbortSignal): Promise<void> => {
     await checkStorage();
     await removeTemporaries(directories.staging);
-    await intake.reclaim();
     for (;;) {
+      await intake.reclaim();
       for (const box of await intake.boxes()) dirty.add(box);
       let nextMs = askDue();
       const scanAtMs = clock.monotonicMs() + SCAN_EVERY_MS;
@@ -299,8 +317,24 @@ export function createArchive(options: ArchiveOptions): Archive {
         if (signal.aborted || space.room().state !== "ok") return;
         await viewing.make(session, signal);
         finishWake.now();
+        const points = await db.selectFrom("sessionPoint").select("pointId").where("sessionId", "=", session).execute();
+        await loudness.prepare(
+          session,
+          points.map(({ pointId }) => pointId),
+        );
       });
       await viewingWake.within(SCAN_EVERY_MS, signal);
+      signal.throwIfAborted();
+    }
+  };
+
+  const measure = async (signal: AbortSignal): Promise<void> => {
+    await checkStorage();
+    await removeTemporaries(directories.loudness);
+    for (;;) {
+      const hasRoom = space.room().state === "ok";
+      if (hasRoom) await checkArchiveIdentity(db, directories.archive);
+      if (!hasRoom || !(await loudness.measureNext(signal))) await loudnessWake.within(SCAN_EVERY_MS, signal);
       signal.throwIfAborted();
     }
   };
@@ -308,10 +342,12 @@ export function createArchive(options: ArchiveOptions): Archive {
   return {
     records,
     inboxChanged,
-    ...createRecordings({ db, clock, archive: directories.archive }),
+    ...recordings,
+    loudness: (...of) => loudness.loudness(...of),
     admit: (box) => space.admit(box),
     room: () => space.room(),
     onRoom: (listener) => void roomListeners.push(listener),
+    fetchAgain,
     noteCopied({ box, session, receipts }) {
       sendReceipts(box, receipts);
       noteChange(session);
@@ -327,6 +363,7 @@ export function createArchive(options: ArchiveOptions): Archive {
         runForever({ ...retry, name: "archive.room", capMs: 30_000 }, signal, (signal) => space.run(signal)),
         runForever({ ...retry, name: "archive.finish", capMs: 60_000 }, signal, finish),
         runForever({ ...retry, name: "archive.viewing", capMs: 10 * 60_000 }, signal, view),
+        runForever({ ...retry, name: "archive.loudness", capMs: 10 * 60_000 }, signal, measure),
       ]);
     },
   };

@@ -11,6 +11,7 @@ test("a session's name cannot write labels of its own into bag-info.txt", () => 
     endedAt: null,
     baggedAt: "2026-11-21T10:00:00.000Z",
     rooms: [{ point: `point-${"a".repeat(16)}` as PointId, name: "Xã A", takes: 0, frames: 0 }],
+    screens: [],
     payload: { files: 3, bytes: 100 },
   });
   expect(text.match(/^Payload-Oxum: .*$/gm)).toEqual(["Payload-Oxum: 100.3"]);

@@ -102,6 +102,8 @@ export interface BagInfo {
   /** Day on which the newest of its recordings was verified. */
   baggedAt: string;
   rooms: { point: PointId; name: string; takes: number; frames: number }[];
+  /** Of rooms whose screen was recorded too. */
+  screens: BagInfo["rooms"];
   payload: { files: number; bytes: number };
 }
 
@@ -121,6 +123,10 @@ export function bagInfoText(info: BagInfo): string {
     ...info.rooms.map(({ point, name, takes, frames }): [string, string] => [
       takes === 0 ? "Room-Without-Recording" : "Room",
       takes === 0 ? `${point} ${name}` : `${point} ${name}; takes ${takes}; frames ${frames}`,
+    ]),
+    ...info.screens.map(({ point, name, takes, frames }): [string, string] => [
+      "Screen",
+      `${point} ${name}; takes ${takes}; frames ${frames}`,
     ]),
   ];
   return lines.map(([label, value]) => `${label}: ${oneLine(value)}\n`).join("");

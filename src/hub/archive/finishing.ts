@@ -10,6 +10,8 @@ import {
   type PointId,
   type SegmentName,
   type SessionId,
+  type Track,
+  TRACKS,
 } from "../../protocol/protocol.ts";
 import {
   fileSize,
@@ -38,6 +40,12 @@ import { hubCopies, lostRooms, type LostRoom } from "./lost.ts";
 import { README_TEXT } from "./readme.ts";
 import type { Sidecars } from "./sidecars.ts";
 
+/** A recording that the archive does not have as it was verified. */
+export interface LostRecording {
+  box: BoxId;
+  name: SegmentName;
+}
+
 export interface FinishingOptions {
   db: HubDatabase;
   log: Log;
@@ -46,7 +54,7 @@ export interface FinishingOptions {
   boxKey: (box: BoxId) => Promise<string | undefined>;
   trust: { caPem: string; receiptKeyPem: string };
   /** A verified recording has gone from the archive's disk: its box still has it. */
-  onLost: (lost: { box: BoxId; name: SegmentName }) => void;
+  onLost: (lost: LostRecording) => Promise<void>;
 }
 
 /**
@@ -96,25 +104,6 @@ export function createFinishing(options: FinishingOptions): Finishing {
     };
   };
 
-  /** A recording that has gone from the archive is asked for again; the box still holds it. */
-  const takeBack = async (take: BagTake, session: SessionId, seq: number, path: string): Promise<void> => {
-    log.error("archive.damaged", { path });
-    await db.transaction().execute(async (trx) => {
-      await trx
-        .updateTable("segment")
-        .set((eb) => ({ hubState: "waiting", refusals: eb("refusals", "+", 1) }))
-        .where("takeId", "=", take.take)
-        .where("seq", "=", seq)
-        .execute();
-      await trx
-        .updateTable("take")
-        .set((eb) => ({ hubSegments: eb("hubSegments", "-", 1), refusedSegments: eb("refusedSegments", "+", 1) }))
-        .where("id", "=", take.take)
-        .execute();
-    });
-    options.onLost({ box: take.box, name: { session, take: take.take, seq } });
-  };
-
   /** Puts everything small of one take in its place and looks that every recording is there. */
   const finishTake = async (session: SessionId, take: BagTake): Promise<ManifestLine[] | undefined> => {
     const bag = join(directories.archive, session);
@@ -123,7 +112,8 @@ export function createFinishing(options: FinishingOptions): Finishing {
     const contents = takeContents(take, await sidecars.signatureOf(session, signaturePath, text));
     for (const [index, { path, sizeBytes }] of contents.media.entries()) {
       if ((await fileSize(join(bag, path))) === sizeBytes) continue;
-      await takeBack(take, session, take.segments[index]!.seq, path);
+      log.error("archive.damaged", { path });
+      await options.onLost({ box: take.box, name: { session, take: take.take, seq: take.segments[index]!.seq } });
       return undefined;
     }
     const missing: BagFile[] = [];
@@ -182,16 +172,17 @@ export function createFinishing(options: FinishingOptions): Finishing {
   /** Viewing copies that are there and whole. */
   const viewingLines = async (bag: string, points: readonly PointId[]): Promise<ManifestLine[]> => {
     const lines: ManifestLine[] = [];
-    for (const point of points) {
-      const text = await readIfExists(join(bag, BAG.viewingSources(point)));
-      if (!text) continue;
-      const { sha256, sizeBytes } = JSON.parse(text.toString("utf8")) as ViewingNote;
-      if ((await fileSize(join(bag, BAG.viewing(point)))) !== sizeBytes) continue;
-      lines.push(
-        { path: BAG.viewing(point), sha256, sizeBytes },
-        { path: BAG.viewingSources(point), sha256: sha256Hex(text), sizeBytes: text.length },
-      );
-    }
+    for (const point of points)
+      for (const track of TRACKS) {
+        const text = await readIfExists(join(bag, BAG.viewingSources(point, track)));
+        if (!text) continue;
+        const { sha256, sizeBytes } = JSON.parse(text.toString("utf8")) as ViewingNote;
+        if ((await fileSize(join(bag, BAG.viewing(point, track)))) !== sizeBytes) continue;
+        lines.push(
+          { path: BAG.viewing(point, track), sha256, sizeBytes },
+          { path: BAG.viewingSources(point, track), sha256: sha256Hex(text), sizeBytes: text.length },
+        );
+      }
     return lines;
   };
 
@@ -222,7 +213,7 @@ export function createFinishing(options: FinishingOptions): Finishing {
         .executeTakeFirstOrThrow();
       const rows = await db
         .selectFrom("take")
-        .select(["id", "boxId", "pointId", "ended", "nextSeq", "hubSegments", "damagedSegments"])
+        .select(["id", "boxId", "pointId", "track", "ended", "nextSeq", "hubSegments", "damagedSegments"])
         .where("sessionId", "=", session)
         .orderBy("startedAt")
         .orderBy("id")
@@ -236,7 +227,9 @@ export function createFinishing(options: FinishingOptions): Finishing {
 
       const bag = join(directories.archive, session);
       const payload: ManifestLine[] = [];
-      const frames = new Map<PointId, number>();
+      const frames = new Map<string, number>();
+      const count = (point: PointId, track: Track, more: number) =>
+        frames.set(`${point} ${track}`, (frames.get(`${point} ${track}`) ?? 0) + more);
       let baggedAt = "";
       for (const row of rows) {
         const take = await loadTake(row);
@@ -245,8 +238,7 @@ export function createFinishing(options: FinishingOptions): Finishing {
         payload.push(...lines);
         const held = new Set(take.segments.map(({ n }) => n));
         for (const { n, record } of take.records)
-          if (held.has(n))
-            frames.set(take.point, (frames.get(take.point) ?? 0) + SegmentRecord.parse(JSON.parse(record)).frames);
+          if (held.has(n)) count(take.point, row.track, SegmentRecord.parse(JSON.parse(record)).frames);
         for (const { receipt } of take.segments) {
           const { at } = JSON.parse(receipt.record) as { at: string };
           if (at > baggedAt) baggedAt = at;
@@ -266,6 +258,12 @@ export function createFinishing(options: FinishingOptions): Finishing {
         .orderBy("bridgePoint.id")
         .execute();
 
+      const recordedIn = (track: Track) =>
+        points.map(({ id: point, name }) => ({
+          ...{ point, name, frames: frames.get(`${point} ${track}`) ?? 0 },
+          takes: rows.filter((row) => row.pointId === point && row.track === track).length,
+        }));
+
       const manifest = manifestText(payload);
       const tags: BagFile[] = [
         { path: BAG.declaration, data: DECLARATION_TEXT },
@@ -277,12 +275,8 @@ export function createFinishing(options: FinishingOptions): Finishing {
             startedAt,
             endedAt,
             baggedAt: baggedAt || (endedAt ?? ""),
-            rooms: points.map((point) => ({
-              point: point.id,
-              name: point.name,
-              takes: rows.filter(({ pointId }) => pointId === point.id).length,
-              frames: frames.get(point.id) ?? 0,
-            })),
+            rooms: recordedIn("room"),
+            screens: recordedIn("screen").filter(({ takes }) => takes > 0),
             payload: {
               files: payload.length,
               bytes: payload.reduce((total, { sizeBytes }) => total + sizeBytes, 0),

@@ -27,6 +27,7 @@ import {
   type Log,
 } from "../../platform/platform.ts";
 import type { HubDatabase } from "../database/database.ts";
+import { forAll } from "./queues.ts";
 import type { Sidecars } from "./sidecars.ts";
 import {
   parseStagedFileName,
@@ -51,9 +52,15 @@ export interface IntakeOptions {
 }
 
 export interface Intake {
-  /** Handles everything that is staged for a box or lies in its inbox. Throws on errors of disk or database. */
+  /**
+   * Handles everything that is staged for a box or lies in its inbox. Throws on errors of disk or database, when it has
+   * handled what they do not concern: one file on a bad sector keeps no other waiting.
+   */
   pass(box: BoxId): Promise<void>;
-  /** Completes segments whose file is at its place but which the database calls waiting (a restored database). */
+  /**
+   * Completes segments whose file is at its place but which the database calls waiting: of a restored database, or
+   * copied back by a person.
+   */
   reclaim(): Promise<void>;
   /** Boxes that have something in the inbox or staged. */
   boxes(): Promise<BoxId[]>;
@@ -250,7 +257,9 @@ export function createIntake(options: IntakeOptions): Intake {
     log.warn("archive.stray", { box, path, kind: item.kind });
   };
 
-  const scanInbox = async (box: BoxId): Promise<void> => {
+  /** Files that are whole and have a record, with where they lie; folders of which nothing is left go. */
+  const arrived = async (box: BoxId): Promise<{ name: SegmentName; path: string }[]> => {
+    const found: { name: SegmentName; path: string }[] = [];
     const root = join(directories.inbox, box);
     for (const session of await listDirectory(root)) {
       if (session.kind !== "directory") {
@@ -269,12 +278,13 @@ export function createIntake(options: IntakeOptions): Intake {
           const path = `${folder}/${item.name}`;
           const name = parseSegmentPath(path);
           if (!name || item.kind !== "file") stray(box, path, item);
-          else if (options.mayLook(name) && (await segmentRow(name))) await stage(box, name, join(root, path));
+          else if (options.mayLook(name) && (await segmentRow(name))) found.push({ name, path: join(root, path) });
         }
         if (items.length === 0) await removeIdleDirectory(join(root, folder), IDLE_FOLDER_MS, clock.wallMs());
       }
       if (takes.length === 0) await removeIdleDirectory(join(root, session.name), IDLE_FOLDER_MS, clock.wallMs());
     }
+    return found;
   };
 
   const stagedFiles = async (): Promise<StagedFile[]> => {
@@ -284,8 +294,11 @@ export function createIntake(options: IntakeOptions): Intake {
 
   return {
     async pass(box) {
-      for (const file of await stagedFiles()) if (file.box === box) await settle(file);
-      await scanInbox(box);
+      const staged = (await stagedFiles()).filter((file) => file.box === box);
+      const settling = forAll(staged, 1, settle);
+      await settling.catch(() => {});
+      await forAll(await arrived(box), 1, ({ name, path }) => stage(box, name, path));
+      await settling;
     },
 
     async boxes() {

@@ -11,7 +11,15 @@ import type {
 import { isoUtc, sha256Hex, type Clock, type Log } from "../../platform/platform.ts";
 import { emptyChain, type Signer } from "../../evidence/evidence.ts";
 import type { HubDatabase } from "../database/database.ts";
-import { anchorsOf, planRecords, segmentKey, totalsOf, type RecordFacts, type RecordsPlan } from "./records.ts";
+import {
+  anchorsOf,
+  clocksAtStart,
+  planRecords,
+  segmentKey,
+  totalsOf,
+  type RecordFacts,
+  type RecordsPlan,
+} from "./records.ts";
 import { createQueues } from "./queues.ts";
 
 /** What the control channel needs of the archive. */
@@ -34,8 +42,8 @@ export interface KeepingOptions {
   signer: Signer;
   boxKey: (box: BoxId) => Promise<string | undefined>;
   onAccepted: (accepted: { box: BoxId; session: SessionId; records: readonly EvidenceRecord[] }) => void;
-  /** The box has named takes of which something may be missing. */
-  onAsked: (box: BoxId, takes: readonly TakeId[]) => void;
+  /** The box has come back. */
+  onAsked: (box: BoxId) => void;
 }
 
 /**
@@ -120,12 +128,13 @@ export function createKeeping(options: KeepingOptions): RecordsPort {
     const segments = records.filter((record) => record.kind === "segment");
     const gaps = records.filter((record) => record.kind === "gap");
     const totals = totalsOf(records);
-    const first = segments.find(({ seq }) => seq === 0)?.startedAt;
+    const first = clocksAtStart(records);
     const firstFrame = first && {
       firstFrameAt: first.utc,
       bootId: first.bootId,
       firstMonotonicMs: first.monotonicMs,
       hubOffsetMs: first.hubOffsetMs,
+      hubOffsetErrorMs: first.hubOffsetErrorMs,
     };
     const tip = {
       nextN: plan.tip.nextN,
@@ -154,9 +163,11 @@ export function createKeeping(options: KeepingOptions): RecordsPort {
             boxId: box,
             sessionId: session,
             pointId: point,
+            track: records[0]!.kind === "takeStart" ? records[0]!.track : "room",
             startedAt: records[0]!.at.utc,
             prevHash: records[0]!.prev,
-            ...{ firstFrameAt: null, bootId: null, firstMonotonicMs: null, hubOffsetMs: null },
+            ...{ firstFrameAt: null, bootId: null, firstMonotonicMs: null },
+            ...{ hubOffsetMs: null, hubOffsetErrorMs: null },
             ...firstFrame,
             ...tip,
             ...totals,
@@ -265,9 +276,18 @@ export function createKeeping(options: KeepingOptions): RecordsPort {
       offered,
     });
     log.error("archive.rewrite", { box, session: message.session, take: message.take, n });
+    // A box that says the same again and again is noted once.
+    const act = "recordRewritten";
+    const noted = await db
+      .selectFrom("auditEntry")
+      .select("id")
+      .where("act", "=", act)
+      .where("detail", "=", detail)
+      .executeTakeFirst();
+    if (noted) return;
     await db
       .insertInto("auditEntry")
-      .values({ at: isoUtc(clock.wallMs()), actor: null, act: "recordRewritten", detail })
+      .values({ at: isoUtc(clock.wallMs()), actor: null, act, detail })
       .execute();
   };
 
@@ -305,7 +325,7 @@ export function createKeeping(options: KeepingOptions): RecordsPort {
               .execute();
       const known = new Map(rows.map(({ id, nextN }) => [id, nextN]));
       askedAbout.set(box, [...known.keys()]);
-      options.onAsked(box, [...known.keys()]);
+      options.onAsked(box);
       return takes.map(({ session, take }) => ({ type: "have", session, take, nextN: known.get(take) ?? 0 }));
     },
 

@@ -32,7 +32,10 @@ Nội dung thư mục:
    data/<điểm cầu>/<lượt ghi>/000012.ts   đoạn ghi gốc, đúng từng byte như thiết bị đã ghi
    000012.json, .json.sig                  bản ghi về đoạn đó và chữ ký của thiết bị
    000012.receipt.json, .sig               giấy biên nhận của trung tâm
+   record-000000.json                      "track":"screen" là lượt ghi những gì màn hình của phòng hiện và phát
+                                           (hệ thống họp khác); không có, hoặc "room", là máy quay và micrô của phòng
    record-*.json, .sig                     bắt đầu, khoảng trống (kèm nguyên nhân), kết thúc lượt ghi
    viewing/<điểm cầu>.mp4                  bản để xem, ghép từ các đoạn gốc, không phải bản gốc
+   viewing/<điểm cầu>-screen.mp4           bản để xem của màn hình, nếu có
    bag-info.txt                            tên buổi tiếp, thời gian, các điểm cầu
 `;

@@ -59,7 +59,8 @@ const record = (sessionId: SessionId, { point, box }: (typeof rooms)[number]) =>
         prevHash: GENESIS,
       },
       ...{ nextN: 1, tipHash: null, nextSeq: 0, ended: 0 },
-      ...{ firstFrameAt: null, bootId: null, firstMonotonicMs: null, hubOffsetMs: null },
+      ...{ firstFrameAt: null, bootId: null, firstMonotonicMs: null },
+      ...{ hubOffsetMs: null, hubOffsetErrorMs: null },
     })
     .execute();
 const ledger = async () =>

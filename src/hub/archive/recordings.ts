@@ -1,21 +1,43 @@
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import {
   archiveTakePath,
   hubCopyFiles,
   hubCopyFolder,
   parseSegmentPath,
+  GapRecord,
   HubCopyStatement,
   segmentPath,
   type PointId,
   type SessionId,
   type TakeId,
+  type Track,
 } from "../../protocol/protocol.ts";
 import { isoUtc, type Clock } from "../../platform/platform.ts";
 import type { HubDatabase } from "../database/database.ts";
-import type { CopyView, RecordingSummaryView, RecordingView, RoomRecordingView, SegmentView } from "../http/views.ts";
+import type {
+  CopyView,
+  GapView,
+  RecordingOverview,
+  RecordingSummaryView,
+  RecordingView,
+  RoomRecordingView,
+  SegmentView,
+  TrackView,
+} from "../http/views.ts";
+import { eventView } from "../reception/reception.ts";
 import { hubCopies } from "./lost.ts";
-import { placeRoom, shifted, type TimeBasis } from "./placing.ts";
-import { HUB_COPY, layOut, playableMs, playlistText, withCopies, type TimelineSegment } from "./timeline.ts";
+import { roomOverview } from "./overview.ts";
+import { placeGap, placeRoom, shifted, type TimeBasis } from "./placing.ts";
+import {
+  HUB_COPY,
+  layOut,
+  playableMs,
+  playlistText,
+  withCopies,
+  type PlacedSegment,
+  type TimelineSegment,
+} from "./timeline.ts";
 
 /** What the desk is shown of the archive, and what a player is given. */
 export interface Recordings {
@@ -25,18 +47,25 @@ export interface Recordings {
    */
   summaries(): Promise<RecordingSummaryView[]>;
   summary(session: SessionId): Promise<RecordingSummaryView | undefined>;
+  /** With every segment: tens of megabytes for many rooms and hours. */
   recording(session: SessionId): Promise<RecordingView | undefined>;
-  /** HLS playlist of one room; undefined while nothing of it is verified. */
-  playlist(session: SessionId, point: PointId): Promise<string | undefined>;
-  /** Path of a verified segment's file; undefined for anything else. */
-  /** Where the verified segments of a room lie in the hub's time, milliseconds since 1970. */
+  overview(session: SessionId): Promise<RecordingOverview | undefined>;
+  /** One room with every segment. */
+  roomRecording(session: SessionId, point: PointId): Promise<RoomRecordingView | undefined>;
+  /** What can be played of one track of a room, in its order; also while the session runs. */
+  placed(session: SessionId, point: PointId, track: Track): Promise<PlacedSegment[]>;
+  /** HLS playlist of one track of a room; undefined while nothing of it is verified. */
+  playlist(session: SessionId, point: PointId, track?: Track): Promise<string | undefined>;
+  /** Where the verified segments of a room's camera lie in the hub's time, milliseconds since 1970. */
   verifiedSpans(session: SessionId, point: PointId): Promise<{ fromMs: number; toMs: number }[]>;
   hubCopyFile(session: SessionId, point: PointId, file: string): Promise<string | undefined>;
+  /** Path of a verified segment's file, of either track; undefined for anything else. */
   segmentFile(session: SessionId, point: PointId, take: TakeId, file: string): Promise<string | undefined>;
 }
 
 interface TakeTotals {
   pointId: PointId;
+  track: Track;
   nextSeq: number;
   ended: 0 | 1;
   sizeBytes: number;
@@ -51,6 +80,7 @@ interface TakeTotals {
 const TOTALS = [
   "sessionId",
   "pointId",
+  "track",
   "nextSeq",
   "ended",
   "sizeBytes",
@@ -61,7 +91,7 @@ const TOTALS = [
   "gaps",
   "durationMs",
 ] as const;
-const SESSION = ["id", "name", "state", "scheduledAt", "startedAt", "endedAt"] as const;
+const SESSION = ["id", "name", "state", "scheduledAt", "startedAt", "endedAt", "companionUrl"] as const;
 
 /** A room says that it records within seconds of the start; one that has said nothing after this is missed. */
 const SILENT_MS = 2 * 60_000;
@@ -82,11 +112,23 @@ export function unrecordedRooms(
   return rooms.filter((room) => !takes.some(({ pointId }) => pointId === room)).length;
 }
 
-const sum = (takes: readonly TakeTotals[], key: Exclude<keyof TakeTotals, "pointId">): number =>
+const sum = (takes: readonly TakeTotals[], key: Exclude<keyof TakeTotals, "pointId" | "track">): number =>
   takes.reduce((total, take) => total + take[key], 0);
 
-/** A room without a take is not complete: absence of evidence is no evidence of a whole recording. */
-export function copiesOf(takes: readonly TakeTotals[], rooms: readonly PointId[], sessionEnded: boolean): CopyView {
+/** What is to be recorded in each room. */
+export const tracksOf = (session: { companionUrl: string | null }): readonly Track[] =>
+  session.companionUrl === null ? ["room"] : ["room", "screen"];
+
+/**
+ * A room without a take of each track is not complete: absence of evidence is no evidence of a whole recording.
+ * @param tracks what is to be recorded in each room
+ */
+export function copiesOf(
+  takes: readonly TakeTotals[],
+  rooms: readonly PointId[],
+  tracks: readonly Track[],
+  sessionEnded: boolean,
+): CopyView {
   const recorded = sum(takes, "nextSeq");
   const hub = sum(takes, "hubSegments");
   const province = sum(takes, "provinceSegments");
@@ -95,7 +137,7 @@ export function copiesOf(takes: readonly TakeTotals[], rooms: readonly PointId[]
   const closed =
     sessionEnded &&
     takes.every(({ ended }) => ended === 1) &&
-    rooms.every((room) => takes.some(({ pointId }) => pointId === room));
+    rooms.every((room) => tracks.every((each) => takes.some((take) => take.pointId === room && take.track === each)));
   return {
     recorded,
     recordedBytes: sum(takes, "sizeBytes"),
@@ -124,20 +166,20 @@ export function createRecordings(options: { db: HubDatabase; clock: Clock; archi
       .execute();
 
   const summarize = (
-    session: RecordingSummaryView["session"],
+    { companionUrl, ...session }: NonNullable<Awaited<ReturnType<typeof sessionRow>>>,
     rooms: readonly PointId[],
     takes: readonly TakeTotals[],
   ): RecordingSummaryView => ({
     session,
     rooms: rooms.length,
     unrecorded: unrecordedRooms(session, rooms, takes, clock.wallMs()),
-    copies: copiesOf(takes, rooms, session.state === "ended"),
+    copies: copiesOf(takes, rooms, tracksOf({ companionUrl }), session.state === "ended"),
     gaps: sum(takes, "gaps"),
     durationMs: Math.max(
       0,
       ...rooms.map((room) =>
         sum(
-          takes.filter(({ pointId }) => pointId === room),
+          takes.filter(({ pointId, track }) => pointId === room && track === "room"),
           "durationMs",
         ),
       ),
@@ -145,8 +187,8 @@ export function createRecordings(options: { db: HubDatabase; clock: Clock; archi
   });
 
   /** In the order of recording, in the hub's time. */
-  const timeline = async (session: SessionId, point: PointId) => {
-    const places = await placeRoom(db, session, point);
+  const timeline = async (session: SessionId, point: PointId, track: Track) => {
+    const places = await placeRoom(db, session, point, track);
     const rows = await db
       .selectFrom("segment")
       .selectAll()
@@ -174,15 +216,22 @@ export function createRecordings(options: { db: HubDatabase; clock: Clock; archi
   const placedOf = async (
     session: SessionId,
     point: PointId,
+    track: Track,
     segments: Awaited<ReturnType<typeof timeline>>["segments"],
     finished: boolean,
   ) => {
-    const copies = finished ? await hubCopies(db, session, point) : [];
+    // The live stream that they are made of is the room's.
+    const copies = finished && track === "room" ? await hubCopies(db, session, point) : [];
     const pieces = copies.map(({ n, startedAt, durationMs }): TimelineSegment => ({
       ...{ take: HUB_COPY, seq: n, startedAt, streamStartMs: 0, streamEndMs: durationMs, verified: true },
     }));
     const entries = segments.map(({ entry }) => entry);
     return { copies, placed: layOut(withCopies(entries, pieces), finished) };
+  };
+
+  const placedNow = async ({ id, state }: RecordingSummaryView["session"], point: PointId, track: Track) => {
+    const { segments } = await timeline(id, point, track);
+    return (await placedOf(id, point, track, segments, state === "ended")).placed;
   };
 
   const sessionRow = (session: SessionId) =>
@@ -196,39 +245,25 @@ export function createRecordings(options: { db: HubDatabase; clock: Clock; archi
       .where("pointId", "=", point)
       .executeTakeFirst();
 
-  const room = async (
-    session: SessionId,
-    finished: boolean,
-    { id, name, role }: Awaited<ReturnType<typeof roomsOf>>[number],
-  ): Promise<RoomRecordingView> => {
-    const takes = await db
-      .selectFrom("take")
-      .select(TOTALS)
-      .where("sessionId", "=", session)
-      .where("pointId", "=", id)
-      .execute();
-    const { places, segments } = await timeline(session, id);
-    const { copies, placed } = await placedOf(session, id, segments, finished);
+  const trackOf = async (span: RecordingSummaryView["session"], id: PointId, track: Track) => {
+    const { id: session } = span;
+    const { places, segments } = await timeline(session, id, track);
+    const { copies, placed } = await placedOf(session, id, track, segments, span.state === "ended");
     const offsets = new Map(placed.map(({ take, seq, playlistMs }) => [`${take}/${seq}`, playlistMs]));
     const gaps = await db
       .selectFrom("gap")
-      .selectAll()
-      .where("sessionId", "=", session)
-      .where("pointId", "=", id)
+      .innerJoin("record", (join) => join.onRef("record.takeId", "=", "gap.takeId").onRef("record.n", "=", "gap.n"))
+      .select(["gap.takeId", "cause", "fromAt", "toAt", "durationMs", "detail", "record"])
+      .where("gap.sessionId", "=", session)
+      .where("gap.pointId", "=", id)
       .orderBy("fromAt")
       .execute();
-    const alarms = await db
-      .selectFrom("alarm")
-      .select(["cause", "raisedAt", "clearedAt", "facts"])
-      .where("sessionId", "=", session)
-      .where("pointId", "=", id)
-      .orderBy("raisedAt")
-      .execute();
-    return {
-      point: { id, name },
-      role,
-      copies: copiesOf(takes, [id], finished),
-      playlist: placed.length > 0 ? `/api/recordings/${session}/${id}/index.m3u8` : null,
+    // The times of a damaged segment are those of its take, whichever take states its loss.
+    const shiftOf = ({ takeId, record }: (typeof gaps)[number]) =>
+      places.get(GapRecord.parse(JSON.parse(record)).segment?.take ?? takeId)?.shiftMs ?? 0;
+    const view: TrackView = {
+      playlist:
+        placed.length > 0 ? `/api/recordings/${session}/${id}/${track === "room" ? "index" : track}.m3u8` : null,
       playableMs: playableMs(placed),
       times: timesOf([...places.values()].map(({ basis }) => basis)),
       segments: segments.map(({ row, entry }): SegmentView => {
@@ -246,17 +281,43 @@ export function createRecordings(options: { db: HubDatabase; clock: Clock; archi
           province: row.provinceState,
         };
       }),
-      gaps: gaps.map((gap) => {
-        const shiftMs = places.get(gap.takeId)?.shiftMs ?? 0;
-        return {
-          take: gap.takeId,
-          cause: gap.cause,
-          from: shifted(gap.fromAt, shiftMs),
-          to: shifted(gap.toAt, shiftMs),
-          durationMs: gap.durationMs,
-          detail: gap.detail,
-        };
-      }),
+      gaps: gaps
+        .filter(({ takeId }) => places.has(takeId))
+        .map((row): GapView => {
+          const { takeId: take, cause, fromAt: from, toAt: to, durationMs, detail } = row;
+          return placeGap({ take, cause, from, to, durationMs, detail }, shiftOf(row), span);
+        }),
+    };
+    return { view, copies, offsets };
+  };
+
+  const room = async (
+    span: RecordingSummaryView["session"],
+    tracks: readonly Track[],
+    { id, name, role }: Awaited<ReturnType<typeof roomsOf>>[number],
+  ): Promise<RoomRecordingView> => {
+    const { id: session } = span;
+    const takes = await db
+      .selectFrom("take")
+      .select(TOTALS)
+      .where("sessionId", "=", session)
+      .where("pointId", "=", id)
+      .execute();
+    const { view, copies, offsets } = await trackOf(span, id, "room");
+    const hasScreen = tracks.includes("screen") || takes.some(({ track }) => track === "screen");
+    const alarms = await db
+      .selectFrom("alarm")
+      .select(["cause", "raisedAt", "clearedAt", "facts"])
+      .where("sessionId", "=", session)
+      .where("pointId", "=", id)
+      .orderBy("raisedAt")
+      .execute();
+    return {
+      point: { id, name },
+      role,
+      copies: copiesOf(takes, [id], tracks, span.state === "ended"),
+      ...view,
+      screen: hasScreen ? (await trackOf(span, id, "screen")).view : null,
       alarms,
       lost: (await lostRoom(session, id)) ?? null,
       hubCopies: copies.map(({ n, startedAt, durationMs, sizeBytes, sha256, statement }) => ({
@@ -277,6 +338,40 @@ export function createRecordings(options: { db: HubDatabase; clock: Clock; archi
       rooms.map(({ pointId }) => pointId),
       takes,
     );
+  };
+
+  /** Everything of a session, each room as `show` makes it. */
+  const whole = async <T>(id: SessionId, show: (room: RoomRecordingView) => T) => {
+    const overview = await summary(id);
+    if (!overview) return undefined;
+    const rooms: T[] = [];
+    const tracks = tracksOf({ companionUrl: (await sessionRow(id))?.companionUrl ?? null });
+    for (const point of await roomsOf(id)) {
+      rooms.push(show(await room(overview.session, tracks, point)));
+      // Hours of a room are milliseconds of database; what is live goes on between two of them.
+      await setImmediate();
+    }
+    const events = await db
+      .selectFrom("sessionEvent")
+      .leftJoin("bridgePoint", "bridgePoint.id", "sessionEvent.pointId")
+      .select([
+        "sessionEvent.at",
+        "sessionEvent.kind",
+        "sessionEvent.actor",
+        "sessionEvent.pointId",
+        "bridgePoint.name",
+        "sessionEvent.cause",
+        "sessionEvent.detail",
+      ])
+      .where("sessionEvent.sessionId", "=", id)
+      .orderBy("sessionEvent.id")
+      .execute();
+    return {
+      session: overview.session,
+      copies: overview.copies,
+      rooms,
+      events: events.map(eventView),
+    };
   };
 
   return {
@@ -308,50 +403,28 @@ export function createRecordings(options: { db: HubDatabase; clock: Clock; archi
       );
     },
 
-    async recording(id) {
-      const overview = await summary(id);
-      if (!overview) return undefined;
-      const finished = overview.session.state === "ended";
-      const rooms: RoomRecordingView[] = [];
-      for (const point of await roomsOf(id)) rooms.push(await room(id, finished, point));
-      const events = await db
-        .selectFrom("sessionEvent")
-        .leftJoin("bridgePoint", "bridgePoint.id", "sessionEvent.pointId")
-        .select([
-          "sessionEvent.at",
-          "sessionEvent.kind",
-          "sessionEvent.actor",
-          "bridgePoint.id",
-          "bridgePoint.name",
-          "sessionEvent.cause",
-        ])
-        .where("sessionEvent.sessionId", "=", id)
-        .orderBy("sessionEvent.id")
-        .execute();
-      return {
-        session: overview.session,
-        copies: overview.copies,
-        rooms,
-        events: events.map(({ at, kind, actor, id: point, name, cause }) => ({
-          at,
-          kind,
-          actor,
-          point: point !== null && name !== null ? { id: point, name } : null,
-          ...(cause == null ? {} : { cause }),
-        })),
-      };
+    recording: (id) => whole(id, (each) => each),
+    overview: (id) => whole(id, roomOverview),
+
+    async roomRecording(id, point) {
+      const session = await sessionRow(id);
+      const found = (await roomsOf(id)).find((each) => each.id === point);
+      return session && found && room(session, tracksOf(session), found);
     },
 
-    async playlist(id, point) {
+    async placed(id, point, track) {
       const session = await sessionRow(id);
-      if (!session) return undefined;
-      const finished = session.state === "ended";
-      const { placed } = await placedOf(id, point, (await timeline(id, point)).segments, finished);
-      return placed.length > 0 ? playlistText(placed, finished) : undefined;
+      return session ? placedNow(session, point, track) : [];
+    },
+
+    async playlist(id, point, track = "room") {
+      const session = await sessionRow(id);
+      const placed = session ? await placedNow(session, point, track) : [];
+      return placed.length > 0 ? playlistText(placed, session?.state === "ended") : undefined;
     },
 
     async verifiedSpans(session, point) {
-      const { segments } = await timeline(session, point);
+      const { segments } = await timeline(session, point, "room");
       return segments.flatMap(({ entry: { startedAt, streamStartMs, streamEndMs, verified } }) => {
         const fromMs = Date.parse(startedAt);
         return verified ? [{ fromMs, toMs: fromMs + streamEndMs - streamStartMs }] : [];

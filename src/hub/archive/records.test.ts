@@ -9,7 +9,7 @@ import {
   type TakeId,
 } from "../../protocol/protocol.ts";
 import { chainHash, createSigner, emptyChain, type ChainTip, type Signer } from "../../evidence/evidence.ts";
-import { planRecords, totalsOf, type RecordFacts } from "./records.ts";
+import { clocksAtStart, planRecords, totalsOf, type RecordFacts } from "./records.ts";
 
 const body = (letter: string) => letter.repeat(16);
 const box = `box-${body("a")}` as BoxId;
@@ -79,6 +79,17 @@ function after(records: SignedRecord[], count: number): RecordFacts {
 describe("planRecords", () => {
   const records = chain(3);
 
+  test("a take's clocks are those of its first frame, and of one without an encoder those of its statement", () => {
+    const recordsOf = (signed: SignedRecord[]) => planRecords(message(signed), facts()).accepted.map((a) => a.record);
+    const later = { ...at, utc: "2026-11-21T00:00:05.000Z", monotonicMs: 5_000 };
+    const withMedia = chain(2, { n: 1, fields: { startedAt: later } });
+    const recording = { n: 0, fields: { audio: { codec: "aac", sampleRate: 48_000, channels: 1 } } };
+    expect(clocksAtStart(recordsOf(withMedia).slice(1))).toEqual(later);
+    expect(clocksAtStart(recordsOf(chain(0, { n: 0, fields: { at: later } })))).toEqual(later);
+    expect(clocksAtStart(recordsOf(chain(0, recording)))).toBeUndefined();
+    expect(clocksAtStart(recordsOf(chain(2)).slice(2))).toBeUndefined();
+  });
+
   test("takes a whole take in one message", () => {
     const plan = planRecords(message(records), facts());
     expect(plan.refusal).toBeUndefined();
@@ -122,7 +133,7 @@ describe("planRecords", () => {
     expect(plan.refusal).toMatchObject({ n: 1, reason });
   });
 
-  test("refuses what another key has signed", () => {
+  test("never-again 10: refuses what another key has signed", () => {
     expect(planRecords(message(records), facts({ key: keyPair().key })).refusal).toMatchObject({ reason: "signature" });
   });
 

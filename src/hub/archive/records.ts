@@ -2,6 +2,7 @@ import type { KeyObject } from "node:crypto";
 import {
   type BoxId,
   type BoxRecords,
+  type ClockReading,
   type EvidenceRecord,
   type PointId,
   type SessionId,
@@ -90,6 +91,15 @@ export function totalsOf(records: readonly EvidenceRecord[]): { sizeBytes: numbe
     totals.durationMs += Math.max(0, record.streamEndMs - record.streamStartMs);
   }
   return totals;
+}
+
+/** All clocks of the box at a take's first frame; of one without an encoder, which only states a gap, at its start. */
+export function clocksAtStart(records: readonly EvidenceRecord[]): ClockReading | undefined {
+  for (const record of records) {
+    if (record.kind === "takeStart" && record.video === null && record.audio === null) return record.at;
+    if (record.kind === "segment" && record.seq === 0) return record.startedAt;
+  }
+  return undefined;
 }
 
 const ANCHOR_EVERY_MS = 10 * 60_000;

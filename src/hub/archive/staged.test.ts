@@ -92,7 +92,7 @@ describe("planStaged", () => {
     }
   });
 
-  test("only bytes that match the box's record are sealed", () => {
+  test("never-again 9: only bytes that match the box's record are sealed", () => {
     for (const start of worlds.filter(({ record }) => record === "waiting")) {
       const { world } = pass(start, Infinity);
       const sealed = { record: "verified", sealed: good, sidecars: true, told: true };

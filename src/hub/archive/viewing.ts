@@ -6,6 +6,8 @@ import {
   type PointId,
   type SessionId,
   type TakeId,
+  type Track,
+  TRACKS,
 } from "../../protocol/protocol.ts";
 import {
   hashRegularFile,
@@ -24,7 +26,7 @@ import { placeRoom } from "./placing.ts";
 export interface Viewing {
   /** Finished bags whose viewing copies are not all there. */
   due(): Promise<SessionId[]>;
-  /** Makes one MP4 per room, without re-encoding, at the lowest priority. */
+  /** Makes one MP4 per room and track, without re-encoding, at the lowest priority. */
   make(session: SessionId, signal: AbortSignal): Promise<void>;
 }
 
@@ -44,7 +46,7 @@ export function createViewing(options: {
 }): Viewing {
   const { db, log, directories } = options;
 
-  const sourcesOf = async (session: SessionId): Promise<Map<PointId, Map<TakeId, string[]>>> => {
+  const sourcesOf = async (session: SessionId): Promise<{ point: PointId; track: Track; takes: string[][] }[]> => {
     const rows = await db
       .selectFrom("segment")
       .select(["takeId", "pointId", "seq"])
@@ -53,31 +55,33 @@ export function createViewing(options: {
       .where("hubState", "=", "verified")
       .orderBy("seq")
       .execute();
-    const rooms = new Map<PointId, Map<TakeId, string[]>>();
-    for (const [point, segments] of Map.groupBy(rows, ({ pointId }) => pointId)) {
-      const takes = new Map([...(await placeRoom(db, session, point)).keys()].map((take) => [take, [] as string[]]));
-      for (const { takeId, seq } of segments)
-        takes.get(takeId)?.push(`${archiveTakePath(point, takeId)}/${archiveSegmentFiles(seq).media}`);
-      rooms.set(point, takes);
-    }
-    return rooms;
+    const sources: { point: PointId; track: Track; takes: string[][] }[] = [];
+    for (const [point, segments] of Map.groupBy(rows, ({ pointId }) => pointId))
+      for (const track of TRACKS) {
+        const placed = await placeRoom(db, session, point, track);
+        const takes = new Map<TakeId, string[]>([...placed.keys()].map((take) => [take, []]));
+        for (const { takeId, seq } of segments)
+          takes.get(takeId)?.push(`${archiveTakePath(point, takeId)}/${archiveSegmentFiles(seq).media}`);
+        const files = [...takes.values()];
+        if (files.some((of) => of.length > 0)) sources.push({ point, track, takes: files });
+      }
+    return sources;
   };
 
   /** @returns whether there is a new one */
-  const makeRoom = async (
+  const makeCopy = async (
     session: SessionId,
-    point: PointId,
-    takes: readonly string[][],
+    { point, track, takes }: Awaited<ReturnType<typeof sourcesOf>>[number],
     signal: AbortSignal,
   ): Promise<boolean> => {
     const bag = join(directories.archive, session);
     const sources = takes.flat();
-    const notePath = join(bag, BAG.viewingSources(point));
+    const notePath = join(bag, BAG.viewingSources(point, track));
     const note = await readIfExists(notePath);
     if (note && (JSON.parse(note.toString("utf8")) as ViewingNote).sources.join("\n") === sources.join("\n"))
       return false;
-    const list = join(directories.viewing, `${session}.${point}.ffconcat`);
-    const made = join(directories.viewing, `${session}.${point}.mp4`);
+    const list = join(directories.viewing, `${session}.${point}.${track}.ffconcat`);
+    const made = join(directories.viewing, `${session}.${point}.${track}.mp4`);
     await writeDurable(list, concatList(takes));
     const protocols = ["-protocol_whitelist", "file,concat"];
     const input = ["-f", "concat", "-safe", "0", ...protocols, "-i", list];
@@ -92,7 +96,7 @@ export function createViewing(options: {
     const content = await hashRegularFile(made, { sync: true });
     if (!content) throw new Error(`ffmpeg ended well, but there is no ${made}`);
     await makeDirectory(dirname(notePath));
-    await moveDurable(made, join(bag, BAG.viewing(point)));
+    await moveDurable(made, join(bag, BAG.viewing(point, track)));
     await writeDurable(
       notePath,
       JSON.stringify({ v: 1, sources, ...content } satisfies ViewingNote),
@@ -129,16 +133,17 @@ export function createViewing(options: {
         .where("sessionId", "=", session)
         .executeTakeFirstOrThrow();
       const failures: unknown[] = [];
-      for (const [point, takes] of await sourcesOf(session)) {
+      for (const source of await sourcesOf(session)) {
         try {
           // Until the tag manifest names it, the bag does not count as whole.
-          if (await makeRoom(session, point, [...takes.values()], signal)) await noteAddition(session);
+          if (await makeCopy(session, source, signal)) await noteAddition(session);
         } catch (error) {
           signal.throwIfAborted();
           failures.push(error);
         }
       }
-      if (failures.length > 0) throw new AggregateError(failures, `no viewing copy of ${failures.length} rooms`);
+      if (failures.length > 0)
+        throw new AggregateError(failures, `${failures.length} viewing copies could not be made`);
       await db
         .updateTable("bag")
         .set((eb) => ({ viewing: 1, additions: eb("additions", "+", 1) }))

@@ -1,7 +1,10 @@
 import { sql, type Kysely } from "kysely";
 import type { Migration } from "kysely/migration";
 
-/** Applied in the order of their names, each once, in a transaction. A migration that has been released never changes. */
+/**
+ * Applied in the order of their names, each once, all that are due in one transaction. A migration that has been
+ * released never changes, and none takes anything away: the version before runs on the schema after it.
+ */
 export const migrations: Record<string, Migration> = {
   "001-first-light": {
     async up(db: Kysely<unknown>) {
@@ -264,6 +267,67 @@ export const migrations: Record<string, Migration> = {
         .addColumn("statement", "text", (c) => c.notNull())
         .addColumn("signature", "text", (c) => c.notNull())
         .addPrimaryKeyConstraint("hubCopyKey", ["sessionId", "pointId", "n"])
+        .execute();
+    },
+  },
+  "008-clock-error": {
+    async up(db: Kysely<unknown>) {
+      await db.schema.alterTable("take").addColumn("hubOffsetErrorMs", "real").execute();
+    },
+  },
+  "009-companion": {
+    async up(db: Kysely<unknown>) {
+      for (const column of ["companionUrl", "companionName"])
+        await db.schema.alterTable("session").addColumn(column, "text").execute();
+      await db.schema
+        .alterTable("take")
+        .addColumn("track", "text", (c) => c.notNull().defaultTo("room"))
+        .execute();
+    },
+  },
+  "010-stage": {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable("stage")
+        .addColumn("sessionId", "text", (c) => c.primaryKey().references("session.id"))
+        .addColumn("body", "text", (c) => c.notNull())
+        .execute();
+      await db.schema.alterTable("sessionEvent").addColumn("detail", "text").execute();
+    },
+  },
+  "011-device-order": {
+    async up(db: Kysely<unknown>) {
+      await db.schema.alterTable("bridgePoint").addColumn("deviceOrder", "text").execute();
+    },
+  },
+  "012-renewal": {
+    async up(db: Kysely<unknown>) {
+      for (const column of ["formerSerial", "formerCertificatePem"])
+        await db.schema.alterTable("box").addColumn(column, "text").execute();
+    },
+  },
+  "013-releases": {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable("release")
+        .addColumn("id", "text", (c) => c.primaryKey())
+        .addColumn("manifest", "text", (c) => c.notNull())
+        .addColumn("signature", "text", (c) => c.notNull())
+        .addColumn("addedAt", "text", (c) => c.notNull())
+        .addColumn("addedBy", "text", (c) => c.notNull())
+        .addColumn("publishedAt", "text")
+        .addColumn("state", "text", (c) => c.notNull())
+        .addColumn("firstRing", "text", (c) => c.notNull())
+        .addColumn("opened", "integer", (c) => c.notNull())
+        .addColumn("attempt", "integer", (c) => c.notNull())
+        .addColumn("failures", "text", (c) => c.notNull())
+        .execute();
+      await db.schema
+        .createTable("boxUpdate")
+        .addColumn("boxId", "text", (c) => c.primaryKey().references("box.id"))
+        .addColumn("body", "text", (c) => c.notNull())
+        .addColumn("healthySince", "text")
+        .addColumn("at", "text", (c) => c.notNull())
         .execute();
     },
   },

@@ -1,5 +1,15 @@
 import type { Generated } from "kysely";
-import type { BoxId, GapCause, PointId, PointRole, SessionId, SessionState, TakeId } from "../../protocol/protocol.ts";
+import type {
+  BoxId,
+  GapCause,
+  PointId,
+  PointRole,
+  SessionId,
+  SessionState,
+  TakeId,
+  Track,
+} from "../../protocol/protocol.ts";
+import type { SessionEventView } from "../http/views.ts";
 
 /** Times are ISO 8601 UTC text; flags are 0 or 1: the same code runs on SQLite and PostgreSQL. */
 export interface Database {
@@ -22,6 +32,45 @@ export interface Database {
   hubCopy: HubCopyTable;
   storage: StorageTable;
   alarm: AlarmTable;
+  stage: StageTable;
+  release: ReleaseTable;
+  boxUpdate: BoxUpdateTable;
+}
+
+/** A release of the boxes' system. Never removed: that it was published, and by whom, stays known. */
+export interface ReleaseTable {
+  /** SHA-256 of the manifest. */
+  id: string;
+  manifest: string;
+  signature: string;
+  addedAt: string;
+  addedBy: string;
+  publishedAt: string | null;
+  /** withdrawn: superseded, and its files are gone. */
+  state: "receiving" | "published" | "paused" | "held" | "withdrawn";
+  /** JSON list of BoxId. */
+  firstRing: string;
+  opened: 0 | 1;
+  attempt: number;
+  /** JSON list of Failure. */
+  failures: string;
+}
+
+/** What a box said last of its own system. */
+export interface BoxUpdateTable {
+  boxId: BoxId;
+  /** JSON of BoxUpdate. */
+  body: string;
+  /** Null while what it runs is on trial. */
+  healthySince: string | null;
+  at: string;
+}
+
+/** Of running sessions only; what was done on it is in the session's log. */
+export interface StageTable {
+  sessionId: SessionId;
+  /** JSON of StageCore. */
+  body: string;
 }
 
 export interface UserTable {
@@ -47,6 +96,8 @@ export interface BridgePointTable {
   id: PointId;
   name: string;
   createdAt: string;
+  /** JSON of DeviceOrder; null where nobody has put its devices in order. */
+  deviceOrder: string | null;
 }
 
 export interface BoxTable {
@@ -55,6 +106,9 @@ export interface BoxTable {
   /** Serial number of its certificate, lower-case hex, as X509Certificate prints it. */
   serial: string;
   certificatePem: string;
+  /** The one before the last renewal, until the new one has been seen. */
+  formerSerial: Generated<string | null>;
+  formerCertificatePem: Generated<string | null>;
   pairedAt: string;
   revokedAt: string | null;
   seenAt: string | null;
@@ -69,6 +123,9 @@ export interface SessionTable {
   createdAt: string;
   startedAt: string | null;
   endedAt: string | null;
+  /** The meeting system that carries the talk; null in both where this one does. */
+  companionUrl: Generated<string | null>;
+  companionName: Generated<string | null>;
   /** 1: begun in a room, and planned by nobody. */
   adHoc: Generated<0 | 1>;
 }
@@ -83,23 +140,14 @@ export interface SessionEventTable {
   id: Generated<number>;
   sessionId: SessionId;
   at: string;
-  kind:
-    | "created"
-    | "started"
-    | "paused"
-    | "resumed"
-    | "ended"
-    | "roomLost"
-    | "roomBack"
-    | "alarmRaised"
-    | "alarmCleared"
-    | "startedByRoom"
-    | "endedByRoom";
+  kind: SessionEventView["kind"];
   /** Name of the user at that time; null where the system noted it by itself. */
   actor: string | null;
   pointId: PointId | null;
   /** Of an alarm: its cause. */
   cause?: string | null;
+  /** JSON of SessionEventDetail. */
+  detail?: string | null;
 }
 
 export interface TakeTable {
@@ -107,20 +155,22 @@ export interface TakeTable {
   boxId: BoxId;
   sessionId: SessionId;
   pointId: PointId;
+  track: Generated<Track>;
   /** End of the chain, as checkNextRecord wants it. */
   nextN: number;
   tipHash: string | null;
   nextSeq: number;
   ended: 0 | 1;
   startedAt: string;
-  /** `prev` of its first record. Null, like the four below, in takes that came before hubs kept it. */
+  /** `prev` of its first record. Null, like the five below, in takes that came before hubs kept it. */
   prevHash: string | null;
-  /** All clocks of the box at the first frame, as its first segment's record states them. */
+  /** All clocks of the box at the first frame, as its first segment's record states them; without media at its start. */
   firstFrameAt: string | null;
   bootId: string | null;
   firstMonotonicMs: number | null;
   /** Null also where the box did not know it yet. */
   hubOffsetMs: number | null;
+  hubOffsetErrorMs: number | null;
   /** Running totals of its segments and gaps; the number of its segments is nextSeq. */
   sizeBytes: Generated<number>;
   hubSegments: Generated<number>;
@@ -201,8 +251,11 @@ export interface AuditEntryTable {
   detail: string;
 }
 
+/** Of the counter that a backup's restoration moves on. */
+export const MEMORY = "memory";
+
 export interface CounterTable {
-  name: "assignmentRevision";
+  name: "assignmentRevision" | typeof MEMORY;
   value: number;
 }
 

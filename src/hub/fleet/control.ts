@@ -7,7 +7,9 @@ import {
   type BoxHello,
   type BoxId,
   type BoxRecords,
+  type BoxResetAnswer,
   type BoxRoomSessions,
+  type BoxUpdate,
   type Health,
   type HubAdopted,
   type HubAlarmsKept,
@@ -39,6 +41,21 @@ export interface AlarmsPort {
   accept(box: BoxId, items: readonly Alarm[]): Promise<HubAlarmsKept["items"]>;
 }
 
+/** The conversation of running sessions (stage). */
+export interface StagePort {
+  /** A new channel stands: the box knows of no stage yet. */
+  connected(box: BoxId): void;
+  hand(box: BoxId, session: SessionId, raised: boolean): void;
+  level(box: BoxId, level: { lufs: number | null; speech: boolean }): void;
+}
+
+/** What boxes run and should run (releases). */
+export interface ReleasesPort {
+  /** A new channel stands: the box knows of no release yet. */
+  connected(box: BoxId): void;
+  note(box: BoxId, update: BoxUpdate): Promise<void>;
+}
+
 export type ControlEnd =
   | "replaced"
   | "silent"
@@ -57,6 +74,12 @@ export interface ControlOptions {
   assignments: AssignmentsPort;
   records: RecordsPort;
   alarms: AlarmsPort;
+  stage: StagePort;
+  /** A new certificate for this box's own key, where its present one is near its end. */
+  renew(csrPem: string): Promise<string | undefined>;
+  onResetAnswer(answer: BoxResetAnswer): void;
+  releases: ReleasesPort;
+  onHello(hello: BoxHello): void;
   onHealth(health: Health): void;
   onAlive(): void;
   onEnd(end: ControlEnd): void;
@@ -95,6 +118,11 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set([
   "clock",
   "roomSessions",
   "alarms",
+  "hand",
+  "levels",
+  "resetAnswer",
+  "renew",
+  "update",
 ] satisfies BoxMessage["type"][]);
 
 /** Boxes of a later version may say more than this hub knows: unknown types are no fault, broken known ones are. */
@@ -196,6 +224,27 @@ export function openControl(options: ControlOptions): ControlChannel {
       case "health":
         options.onHealth(message.health);
         return;
+      case "levels":
+        options.stage.level(box, { lufs: message.lufs, speech: message.speech });
+        return;
+      case "update":
+        // Not in line with the records: nothing of a recording hangs on it.
+        options.releases
+          .note(box, message)
+          .catch((error: unknown) => log.error("control.failed", { what: "update", cause: causeOf(error) }));
+        return;
+      case "hand":
+        options.stage.hand(box, message.session, message.raised);
+        return;
+      case "resetAnswer":
+        options.onResetAnswer(message);
+        return;
+      case "renew":
+        inOrder("renew", async () => {
+          const certificatePem = await options.renew(message.csrPem);
+          if (certificatePem !== undefined) send({ type: "renewed", certificatePem });
+        });
+        return;
       case "alarms":
         // Behind the sessions that the room began: an alarm belongs to one.
         inOrder("alarms", async () => {
@@ -204,6 +253,7 @@ export function openControl(options: ControlOptions): ControlChannel {
         return;
       case "hello":
         log.info("control.hello", { agentVersion: message.agentVersion, takes: message.takes.length });
+        options.onHello(message);
         inOrder("hello", () => greet(message));
         return;
       case "roomSessions":

@@ -1,8 +1,18 @@
 import type { X509Certificate } from "node:crypto";
 import type { WebSocket } from "ws";
-import { CONTROL_VERSION, type BoxId, type Health, type HubMessage, type PointId } from "../../protocol/protocol.ts";
-import { causeOf, isoUtc, type Clock, type Log } from "../../platform/platform.ts";
-import type { HubDatabase } from "../database/database.ts";
+import {
+  CONTROL_VERSION,
+  type Alarm,
+  type BoxId,
+  type BoxResetAnswer,
+  type DeviceOrder,
+  type Health,
+  type HubAlarmCause,
+  type HubMessage,
+  type PointId,
+} from "../../protocol/protocol.ts";
+import { causeOf, isoUtc, randomId, type Clock, type Log } from "../../platform/platform.ts";
+import { readMemory, type HubDatabase } from "../database/database.ts";
 import type { PointView, RoomView } from "../http/views.ts";
 import type { Authority } from "./authority.ts";
 import {
@@ -12,17 +22,25 @@ import {
   type ControlChannel,
   type ControlEnd,
   type RecordsPort,
+  type ReleasesPort,
+  type StagePort,
 } from "./control.ts";
+import { changeDeviceOrder, readDeviceOrder } from "./device-order.ts";
 import { createPairing, type Pairing } from "./pairing.ts";
 import { Registry, type Verdict } from "./registry.ts";
+import { renewBox } from "./renewal.ts";
+import { Lives } from "./twins.ts";
 
 export { openAuthority, type Authority, type TlsIdentity } from "./authority.ts";
-export type { AlarmsPort, AssignmentsPort, RecordsPort } from "./control.ts";
+export type { AlarmsPort, AssignmentsPort, RecordsPort, ReleasesPort } from "./control.ts";
 export type { Pairing } from "./pairing.ts";
 export type { Verdict } from "./registry.ts";
 
 /** The part of a RoomView that the fleet knows. */
-export type RoomLink = Pick<RoomView, "point" | "box" | "connected" | "seenAt" | "health">;
+export type RoomLink = Pick<
+  RoomView,
+  "point" | "box" | "connected" | "seenAt" | "health" | "alarms" | "identityDamaged"
+>;
 export type LinkChange = "roomLost" | "roomBack";
 
 export interface FleetOptions {
@@ -33,6 +51,8 @@ export interface FleetOptions {
   assignments: AssignmentsPort;
   records: RecordsPort;
   alarms: AlarmsPort;
+  stage: StagePort;
+  releases: ReleasesPort;
 }
 
 /** Boxes and points: who may come in, and what is said over their control channels. */
@@ -44,15 +64,23 @@ export interface Fleet {
   revoke(box: BoxId, actor: string): Promise<boolean>;
   /** Called in the same turn in which the box stops being authorised: cut its sockets here. */
   onRevoked(listener: (box: BoxId) => void): () => void;
+  /**
+   * Which of a room's cameras, or microphones, are preferred; an empty list: as its box thinks best.
+   * @returns false where there is no such point
+   */
+  setDeviceOrder(point: PointId, change: Partial<DeviceOrder>, actor: string): Promise<boolean>;
   points(): Promise<PointView[]>;
   rooms(): Promise<RoomLink[]>;
   /** Certificate (PEM) of a box, replaced and revoked ones too. */
   boxKey(box: BoxId): Promise<string | undefined>;
   pointOf(box: BoxId): PointId | undefined;
+  /** Boxes that are let in. */
+  inForce(): ReadonlySet<BoxId>;
   /** A new control channel; it replaces the box's old one. */
   attach(ws: WebSocket, box: BoxId): void;
   /** @returns false where the box is away */
   send(box: BoxId, message: HubMessage): boolean;
+  onResetAnswer(listener: (box: BoxId, answer: BoxResetAnswer) => void): () => void;
   broadcastAssignments(): void;
   /** Something shown of this point has changed: pairing, link or health. */
   onChange(listener: (point: PointId) => void): () => void;
@@ -61,6 +89,7 @@ export interface Fleet {
   close(): Promise<void>;
 }
 
+const IDENTITY_TWIN: HubAlarmCause = "identityTwin";
 /** How much of "last seen" a killed hub may lose. */
 const SEEN_WRITE_MS = 60_000;
 
@@ -70,12 +99,16 @@ interface BoxState {
   seenAtMs: number | undefined;
   seenWrittenMs: number | undefined;
   lost: boolean;
+  lives: Lives;
+  /** Standing: two boxes speak with this one's identity. */
+  twins: Alarm | undefined;
 }
 
 /**
  * INVARIANTS
  * - A box has at most one channel; the newest wins, and the end of an older one changes nothing.
  * - roomLost and roomBack alternate for each point, beginning with roomLost; a stopping hub tells no loss.
+ * - Of the hub's own alarms at most one stands per box and cause; it stands over restarts of the hub.
  */
 class HubFleet implements Fleet {
   readonly pairing: Pairing;
@@ -84,11 +117,14 @@ class HubFleet implements Fleet {
   readonly #boxes = new Map<BoxId, BoxState>();
   readonly #onChange = new Set<(point: PointId) => void>();
   readonly #onLink = new Set<(point: PointId, change: LinkChange) => void>();
+  readonly #onResetAnswer = new Set<(box: BoxId, answer: BoxResetAnswer) => void>();
   readonly #writes = new Set<Promise<void>>();
+  readonly #memory: number;
   #closing = false;
 
-  constructor(options: FleetOptions, registry: Registry) {
+  constructor(options: FleetOptions, registry: Registry, memory: number) {
     this.#options = options;
+    this.#memory = memory;
     this.#registry = registry;
     this.pairing = createPairing({
       ...options,
@@ -115,6 +151,16 @@ class HubFleet implements Fleet {
     return this.#registry.onRevoked(listener);
   }
 
+  async setDeviceOrder(point: PointId, change: Partial<DeviceOrder>, actor: string): Promise<boolean> {
+    const { db, clock } = this.#options;
+    const order = await changeDeviceOrder(db, clock, point, change, actor);
+    if (order === undefined) return false;
+    const { box } = (await this.points()).find(({ id }) => id === point)!;
+    // One that is away is told when it comes back.
+    if (box !== null) this.send(box, { type: "devices", order });
+    return true;
+  }
+
   async points(): Promise<PointView[]> {
     const rows = await this.#pointRows();
     return rows.map(({ id, name, box }) => ({ id, name, box }));
@@ -130,6 +176,8 @@ class HubFleet implements Fleet {
         connected: state?.channel !== undefined,
         seenAt: state?.seenAtMs === undefined ? seenAt : isoUtc(state.seenAtMs),
         health: state?.health ?? null,
+        ...(box !== null && this.#registry.find(box)?.damaged && { identityDamaged: true }),
+        alarms: state?.twins ? [{ cause: IDENTITY_TWIN, since: state.twins.raisedAt }] : [],
       };
     });
   }
@@ -144,11 +192,16 @@ class HubFleet implements Fleet {
   }
 
   boxKey(box: BoxId): Promise<string | undefined> {
-    return Promise.resolve(this.#registry.find(box)?.certificatePem);
+    const known = this.#registry.find(box);
+    return Promise.resolve(known?.damaged ? undefined : known?.certificatePem);
   }
 
   pointOf(box: BoxId): PointId | undefined {
     return this.#registry.find(box)?.point;
+  }
+
+  inForce(): ReadonlySet<BoxId> {
+    return this.#registry.inForce();
   }
 
   attach(ws: WebSocket, box: BoxId): void {
@@ -163,11 +216,11 @@ class HubFleet implements Fleet {
   }
 
   async #attach(ws: WebSocket, box: BoxId): Promise<void> {
-    const { db, clock, log, assignments, records, alarms } = this.#options;
+    const { db, clock, log, assignments, records, alarms, stage, releases } = this.#options;
     const row = await db
       .selectFrom("box")
       .innerJoin("bridgePoint", "bridgePoint.id", "box.pointId")
-      .select(["bridgePoint.id", "bridgePoint.name"])
+      .select(["bridgePoint.id", "bridgePoint.name", "bridgePoint.deviceOrder"])
       .where("box.id", "=", box)
       .where("box.revokedAt", "is", null)
       .executeTakeFirst();
@@ -185,11 +238,24 @@ class HubFleet implements Fleet {
       assignments,
       records,
       alarms,
+      stage,
+      renew: (csrPem) => renewBox({ ...this.#options, registry: this.#registry }, box, csrPem),
+      onResetAnswer: (answer) => {
+        for (const listener of this.#onResetAnswer) listener(box, answer);
+      },
+      releases,
+      onHello: ({ life, bootId }) => {
+        state.lives.note(life ?? bootId, clock.monotonicMs());
+        this.#lookForTwins(box, row.id, state);
+      },
       onHealth: (health) => {
         state.health = health;
         this.#changed(row.id);
       },
-      onAlive: () => this.#alive(box, state),
+      onAlive: () => {
+        this.#alive(box, state);
+        this.#lookForTwins(box, row.id, state);
+      },
       onEnd: (end) => this.#ended(box, row.id, state, channel, end),
     });
     state.channel = channel;
@@ -201,8 +267,13 @@ class HubFleet implements Fleet {
       for (const listener of this.#onLink) listener(row.id, "roomBack");
     }
     this.#changed(row.id);
-    channel.send({ type: "welcome", controlVersion: CONTROL_VERSION, box, point: row });
+    const { id, name, deviceOrder } = row;
+    const memory = this.#memory;
+    channel.send({ type: "welcome", controlVersion: CONTROL_VERSION, box, point: { id, name }, memory });
     channel.sendAssignment();
+    channel.send({ type: "devices", order: readDeviceOrder(deviceOrder) });
+    stage.connected(box);
+    releases.connected(box);
     ws.resume();
   }
 
@@ -225,6 +296,11 @@ class HubFleet implements Fleet {
     for (const { channel } of this.#boxes.values()) channel?.sendAssignment();
   }
 
+  onResetAnswer(listener: (box: BoxId, answer: BoxResetAnswer) => void): () => void {
+    this.#onResetAnswer.add(listener);
+    return () => this.#onResetAnswer.delete(listener);
+  }
+
   onChange(listener: (point: PointId) => void): () => void {
     this.#onChange.add(listener);
     return () => this.#onChange.delete(listener);
@@ -244,10 +320,56 @@ class HubFleet implements Fleet {
   #state(box: BoxId): BoxState {
     let state = this.#boxes.get(box);
     if (!state) {
-      state = { channel: undefined, health: null, seenAtMs: undefined, seenWrittenMs: undefined, lost: false };
+      state = {
+        ...{ channel: undefined, health: null, seenAtMs: undefined, seenWrittenMs: undefined, lost: false },
+        ...{ lives: new Lives(), twins: undefined },
+      };
       this.#boxes.set(box, state);
     }
     return state;
+  }
+
+  /** Raises the alarm, and clears it when only one has spoken for a while. */
+  #lookForTwins(box: BoxId, point: PointId, state: BoxState): void {
+    const { clock } = this.#options;
+    const lives = state.lives.twins(clock.monotonicMs());
+    if ((lives !== undefined) === (state.twins !== undefined)) return;
+    const at = isoUtc(clock.wallMs());
+    const alarm: Alarm = state.twins
+      ? { ...state.twins, clearedAt: at }
+      : {
+          ...{ id: `hub-${Buffer.from(randomId()).toString("hex")}`, cause: IDENTITY_TWIN },
+          ...{ session: null, raisedAt: at, clearedAt: null, facts: `by turns: ${lives!.join(", ")}` },
+        };
+    state.twins = alarm.clearedAt === null ? alarm : undefined;
+    this.#changed(point);
+    this.#afterwards("fleet.alarmNotKept", box, () => this.#keepAlarm(box, alarm));
+  }
+
+  /** Under the session that runs in its room, like the box's own. */
+  async #keepAlarm(box: BoxId, alarm: Alarm): Promise<void> {
+    const { alarms, assignments } = this.#options;
+    if (alarm.clearedAt === null) {
+      const { sessions } = await assignments.forBox(box);
+      alarm.session = sessions.find(({ state }) => state === "live" || state === "paused")?.id ?? null;
+    }
+    await alarms.accept(box, [alarm]);
+  }
+
+  /** Alarms that an earlier life of the hub left standing. */
+  async recall(): Promise<void> {
+    const { db, clock } = this.#options;
+    const rows = await db
+      .selectFrom("alarm")
+      .select(["boxId", "id", "sessionId as session", "cause", "raisedAt", "clearedAt", "facts"])
+      .where("cause", "=", IDENTITY_TWIN)
+      .where("clearedAt", "is", null)
+      .execute();
+    for (const { boxId, ...alarm } of rows) {
+      const state = this.#state(boxId);
+      state.twins = alarm;
+      state.lives = new Lives(clock.monotonicMs());
+    }
   }
 
   #alive(box: BoxId, state: BoxState): void {
@@ -258,17 +380,22 @@ class HubFleet implements Fleet {
   }
 
   #writeSeen(box: BoxId, state: BoxState): void {
-    const { db, clock, log } = this.#options;
-    if (state.seenAtMs === undefined) return;
+    const { db, clock } = this.#options;
+    const { seenAtMs } = state;
+    if (seenAtMs === undefined) return;
     state.seenWrittenMs = clock.monotonicMs();
-    const write: Promise<void> = db
-      .updateTable("box")
-      .set({ seenAt: isoUtc(state.seenAtMs) })
-      .where("id", "=", box)
-      .execute()
+    const seenAt = isoUtc(seenAtMs);
+    this.#afterwards("fleet.seenNotWritten", box, () =>
+      db.updateTable("box").set({ seenAt }).where("id", "=", box).execute(),
+    );
+  }
+
+  /** Nobody waits for it but the end of the hub. */
+  #afterwards(failure: string, box: BoxId, work: () => Promise<unknown>): void {
+    const write: Promise<void> = work()
       .then(
         () => {},
-        (error: unknown) => log.error("fleet.seenNotWritten", { box, cause: causeOf(error) }),
+        (error: unknown) => this.#options.log.error(failure, { box, cause: causeOf(error) }),
       )
       .finally(() => this.#writes.delete(write));
     this.#writes.add(write);
@@ -280,7 +407,9 @@ class HubFleet implements Fleet {
 }
 
 export async function createFleet(options: FleetOptions): Promise<Fleet> {
-  const registry = new Registry(options.db, options.clock);
+  const registry = new Registry(options.db, options.clock, options.log);
   await registry.load();
-  return new HubFleet(options, registry);
+  const fleet = new HubFleet(options, registry, await readMemory(options.db));
+  await fleet.recall();
+  return fleet;
 }

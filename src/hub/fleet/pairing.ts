@@ -240,7 +240,10 @@ class HubPairing implements Pairing {
       return { point, replaced: place.occupant };
     });
     if ("ok" in done) return done;
-    registry.remember({ id: box, pointId: done.point.id, ...issued, revokedAt: null });
+    registry.remember({
+      ...{ id: box, pointId: done.point.id, ...issued, revokedAt: null },
+      ...{ formerSerial: null, formerCertificatePem: null },
+    });
     if (done.replaced) registry.forget(done.replaced);
     return { ok: true, box, point: done.point };
   }

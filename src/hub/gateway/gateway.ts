@@ -1,10 +1,22 @@
-import { createServer as createHttpServer, type IncomingMessage, type Server as HttpServer } from "node:http";
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server as HttpServer,
+  type ServerResponse,
+} from "node:http";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from "node:tls";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { X509Certificate } from "node:crypto";
-import { ALPN, CONTROL_PATH, type BoxId } from "../../protocol/protocol.ts";
+import {
+  ALPN,
+  CONTROL_PATH,
+  parseReleaseFilePath,
+  parseRoomLivePath,
+  type BoxId,
+  type LiveKind,
+} from "../../protocol/protocol.ts";
 import type { Clock, Log } from "../../platform/platform.ts";
 import type { TlsIdentity, Verdict } from "../fleet/fleet.ts";
 import { peekClientHello } from "./peek.ts";
@@ -14,6 +26,12 @@ import { openRsync, type Admission, type RsyncServer } from "./rsync-session.ts"
 export interface EdgeHandlers {
   rtmp(socket: Duplex, box: BoxId): void;
   control(ws: WebSocket, box: BoxId): void;
+  /** The room of `box` wants to see or hear `target`. */
+  live(ws: WebSocket, box: BoxId, target: BoxId, kind: LiveKind): void;
+  /** The box fetches a file of a release. */
+  release(request: IncomingMessage, response: ServerResponse, box: BoxId, file: { id: string; name: string }): void;
+  /** While the box sends: files may have come whole. */
+  rsyncArriving(box: BoxId): void;
   /** After each rsync connection of the box. */
   rsyncDone(box: BoxId): void;
   /** Whether the box may send files now; asked at the start of each rsync connection and while it lasts. */
@@ -62,6 +80,8 @@ export type GatewayRefusal =
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** From the end of the handshake to the upgrade of a control connection. */
 const UPGRADE_TIMEOUT_MS = 10_000;
+/** A box may take its time with what it is sent: downloads yield to everything else. */
+const SLOW_READER_MS = 120_000;
 /** Connections that have not said what they are; each may stay so for seconds. */
 const MAX_UNIDENTIFIED = 512;
 const KEEP_ALIVE_MS = 10_000;
@@ -86,6 +106,7 @@ class TlsGateway implements Gateway {
   readonly #edge: TlsServer;
   readonly #boxApi: HttpServer;
   readonly #control: WebSocketServer;
+  readonly #live: WebSocketServer;
   readonly #boxOf = new WeakMap<Duplex, BoxId>();
   readonly #boxes = new Map<BoxId, Set<TLSSocket>>();
   readonly #sockets = new Set<Socket>();
@@ -100,6 +121,8 @@ class TlsGateway implements Gateway {
       maxPayload: MAX_CONTROL_MESSAGE_BYTES,
       perMessageDeflate: false,
     });
+    // Viewers say nothing.
+    this.#live = new WebSocketServer({ noServer: true, maxPayload: 1_024, perMessageDeflate: false });
     this.#boxApi = this.#makeBoxApi();
     this.#edge = createTlsServer(
       {
@@ -213,20 +236,31 @@ class TlsGateway implements Gateway {
     }
   }
 
-  /** The whole HTTP interface of boxes: the upgrade to the control channel. */
+  /** The whole HTTP interface of boxes: files of releases, the control channel, and other rooms' pictures and sound. */
   #makeBoxApi(): HttpServer {
     const server = createHttpServer((request, response) => {
+      const from = this.#boxOf.get(request.socket);
+      const file = request.method === "GET" ? parseReleaseFilePath(request.url ?? "") : undefined;
+      if (from && file) {
+        request.socket.setTimeout(SLOW_READER_MS);
+        this.#options.handlers.release(request, response, from, file);
+        return;
+      }
       this.#refuse("notControl", undefined, requestLine(request), this.#boxOf.get(request.socket));
       response.writeHead(404, { Connection: "close" }).end();
     });
     server.on("upgrade", (request, socket, head) => {
       const box = this.#boxOf.get(socket);
-      if (!box || request.url !== CONTROL_PATH) {
+      const watched = parseRoomLivePath(request.url ?? "");
+      if (!box || (request.url !== CONTROL_PATH && !watched)) {
         this.#refuse("notControl", socket as Socket, requestLine(request), box);
         return;
       }
       (socket as TLSSocket).setTimeout(0);
-      this.#control.handleUpgrade(request, socket, head, (ws) => this.#options.handlers.control(ws, box));
+      const { handlers } = this.#options;
+      if (watched)
+        this.#live.handleUpgrade(request, socket, head, (ws) => handlers.live(ws, box, watched.box, watched.kind));
+      else this.#control.handleUpgrade(request, socket, head, (ws) => handlers.control(ws, box));
     });
     server.on("clientError", (error, socket) =>
       this.#refuse("notControl", socket as Socket, codeOf(error), this.#boxOf.get(socket)),
@@ -249,6 +283,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     log: options.log,
     directory: options.directory,
     inboxDirectory: options.inboxDirectory,
+    onArriving: (box) => options.handlers.rsyncArriving(box),
     onDone: (box) => options.handlers.rsyncDone(box),
     admit: (box) => options.handlers.admitFiles(box),
   });

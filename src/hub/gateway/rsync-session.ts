@@ -12,6 +12,8 @@ const FIRST_BYTE_MS = 10_000;
 const IDLE_S = 60;
 /** A gigabit fills 250 MB in this time; what is kept free is more. */
 const ADMIT_EVERY_MS = 2_000;
+/** A file that has come whole is taken in while the next ones come. */
+const ARRIVING_EVERY_MS = 1_000;
 /** rsync ends at once when its socket is gone; SIGKILL is for one that does not. */
 const STOP_GRACE_MS = 2_000;
 const LINGER_MS = 5_000;
@@ -30,6 +32,8 @@ export interface RsyncOptions {
   inboxDirectory: string;
   /** Whether the box may send files now; asked at the start and while it sends. */
   admit: (box: BoxId) => Promise<Admission>;
+  /** While a box sends: files of it may have come whole. */
+  onArriving: (box: BoxId) => void;
   /** After each connection that reached rsync, whatever became of it. */
   onDone(box: BoxId): void;
 }
@@ -103,7 +107,7 @@ class InetdRsync implements RsyncServer {
   }
 
   async #session(socket: Socket, box: BoxId): Promise<void> {
-    const { log, inboxDirectory, admit } = this.#options;
+    const { log, inboxDirectory, admit, onArriving } = this.#options;
     socket.setTimeout(IDLE_S * 1_000);
     const admission = await admit(box);
     if (!admission.ok) {
@@ -122,9 +126,12 @@ class InetdRsync implements RsyncServer {
     const stop = () => void child.stop(STOP_GRACE_MS);
     socket.once("close", stop);
     if (socket.destroyed) stop();
-    const watch = setInterval(() => void this.#recheck(socket, box), ADMIT_EVERY_MS);
+    const watches = [
+      setInterval(() => void this.#recheck(socket, box), ADMIT_EVERY_MS),
+      setInterval(() => onArriving(box), ARRIVING_EVERY_MS),
+    ];
     const exit = await child.exited;
-    clearInterval(watch);
+    for (const watch of watches) clearInterval(watch);
     await relay.ended;
     const ending = readEnding(exit.code, relay.tail());
     if (ending.kind === "refused") log.warn("sync.refused", { box, reason: ending.reason, words: ending.words });

@@ -1,7 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { readEnding } from "./rsyncd.ts";
+import { readEnding, rsyncdConf } from "./rsyncd.ts";
 
 const frame = (text: string) => Buffer.concat([Buffer.from([7, 0, 0, 8]), Buffer.from(`${text}\n`)]);
+
+test("only a hub that runs as root tells rsync whom to become: setgroups(2) refuses everybody else", () => {
+  expect(rsyncdConf("/inbox", { uid: 0, gid: 0 }, 60)).toMatch(/^uid = 0\ngid = 0$/m);
+  expect(rsyncdConf("/inbox", { uid: 990, gid: 990 }, 60)).not.toMatch(/^\s*[ug]id =/m);
+});
 
 describe("readEnding", () => {
   test.each([

@@ -38,9 +38,8 @@ export const rsyncdConf = (inboxDirectory: string, user: { uid: number; gid: num
     "log file = /dev/null",
     "max verbosity = 1",
     `timeout = ${idleS}`,
-    // As root, rsync would become nobody otherwise.
-    `uid = ${user.uid}`,
-    `gid = ${user.gid}`,
+    // As root, rsync would become nobody otherwise; anybody else may not set groups, and rsync would refuse everything.
+    ...(user.uid === 0 ? [`uid = ${user.uid}`, `gid = ${user.gid}`] : []),
     `[${INBOX_MODULE}]`,
     `  path = ${inboxDirectory}/%${BOX_VARIABLE}%`,
     "  read only = no",

@@ -36,6 +36,7 @@ const room = (n: number): RoomView => ({
   connected: true,
   seenAt: "2026-11-21T00:00:00.000Z",
   health: null,
+  alarms: [],
   live: [],
   session: null,
   pendingSegments: 0,
@@ -58,6 +59,8 @@ beforeEach(() => {
     sources: {
       rooms: async () => structuredClone(rooms),
       sessions: async () => [],
+      stages: () => [],
+      stage: () => undefined,
       async session(id) {
         sessionLooks++;
         return {
@@ -68,6 +71,7 @@ beforeEach(() => {
           plannedMinutes: 240,
           createdAt: "",
           startedAt: null,
+          companion: null,
           endedAt: null,
           adHoc: false,
           points: [],

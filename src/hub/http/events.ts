@@ -1,6 +1,6 @@
-import type { SessionId } from "../../protocol/protocol.ts";
+import type { SessionId, Stage } from "../../protocol/protocol.ts";
 import { causeOf, type Clock, type Log } from "../../platform/platform.ts";
-import type { DeskEvents, HubDiskView, RecordingSummaryView, RoomView, SessionView } from "./views.ts";
+import type { DeskEvents, HubDiskView, LevelsView, RecordingSummaryView, RoomView, SessionView } from "./views.ts";
 
 /** What happened within this time becomes one event per room, session and recording. */
 const THROTTLE_MS = 200;
@@ -12,6 +12,8 @@ export interface EventSources {
   rooms(): Promise<RoomView[]>;
   sessions(): Promise<SessionView[]>;
   session(id: SessionId): Promise<SessionView | undefined>;
+  stages(): Stage[];
+  stage(id: SessionId): Stage | undefined;
   recording(id: SessionId): Promise<RecordingSummaryView | undefined>;
   waitingBoxes(): number;
   hubDisk(): HubDiskView;
@@ -21,6 +23,9 @@ export interface DeskEventStream {
   /** Something about some room changed; what did is found by comparison. */
   roomsChanged(): void;
   sessionChanged(id: SessionId): void;
+  stageChanged(id: SessionId): void;
+  /** Said as it comes: five times a second. */
+  levels(levels: LevelsView): void;
   recordingChanged(id: SessionId): void;
   waitingBoxesChanged(): void;
   hubDiskChanged(): void;
@@ -59,6 +64,7 @@ export function createEventStream({
     waitingBoxes: false,
     hubDisk: false,
     sessions: new Set<SessionId>(),
+    stages: new Set<SessionId>(),
     recordings: new Set<SessionId>(),
     planned: false,
   };
@@ -78,9 +84,11 @@ export function createEventStream({
   async function flush(): Promise<void> {
     const { rooms, waitingBoxes, hubDisk } = dirty;
     const sessions = [...dirty.sessions];
+    const stages = [...dirty.stages];
     const recordings = [...dirty.recordings];
     dirty.planned = dirty.rooms = dirty.waitingBoxes = dirty.hubDisk = false;
     dirty.sessions.clear();
+    dirty.stages.clear();
     dirty.recordings.clear();
     // Whoever comes later begins with a snapshot.
     if (readers.size === 0) return;
@@ -95,6 +103,10 @@ export function createEventStream({
     for (const id of sessions) {
       const session = await sources.session(id);
       if (session) tell("session", id, session);
+    }
+    for (const id of stages) {
+      const stage = sources.stage(id);
+      if (stage) tell("stage", id, stage);
     }
     for (const id of recordings) {
       const summary = await sources.recording(id);
@@ -126,6 +138,7 @@ export function createEventStream({
     return encodeEvent("snapshot", {
       rooms,
       sessions,
+      stages: sources.stages(),
       waitingBoxes: sources.waitingBoxes(),
       hubDisk: sources.hubDisk(),
     });
@@ -158,6 +171,11 @@ export function createEventStream({
     sessionChanged(id) {
       dirty.sessions.add(id);
       dirty.rooms = true;
+      plan();
+    },
+    levels: (levels) => tell("levels", "", levels),
+    stageChanged(id) {
+      dirty.stages.add(id);
       plan();
     },
     recordingChanged(id) {

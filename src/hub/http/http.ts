@@ -14,14 +14,17 @@ import type { Archive } from "../archive/archive.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { HubCopy } from "../hub-copy/hub-copy.ts";
 import type { Live } from "../live/live.ts";
+import type { Provisioning } from "../provisioning/provisioning.ts";
+import type { Releases } from "../releases/releases.ts";
 import type { Reception } from "../reception/reception.ts";
-import { createApi } from "./api.ts";
+import type { Stages } from "../stage/stage.ts";
+import { createApi, RELEASE_PIECE_BYTES } from "./api.ts";
 import { loopbackNamesOnly, ownOriginOnly, securityHeaders, type DeskEnv, type Side } from "./door.ts";
 import { createEventStream } from "./events.ts";
 import { sendPage } from "./files.ts";
 import { createMedia } from "./media.ts";
 import { HttpRefusal } from "./refusal.ts";
-import type { ErrorView } from "./views.ts";
+import type { ErrorView, HealthView, LevelsView } from "./views.ts";
 import { createWall } from "./wall.ts";
 
 /** For the desk's typed client, `hc<DeskApi>(…)`. */
@@ -39,11 +42,27 @@ export interface DeskParts {
   accounts: Accounts;
   reception: Reception;
   live: Live;
-  fleet: Pick<Fleet, "points" | "rooms" | "revoke" | "pairing">;
-  archive: Pick<Archive, "summaries" | "summary" | "recording" | "playlist" | "segmentFile" | "hubCopyFile" | "room">;
+  fleet: Pick<Fleet, "points" | "rooms" | "revoke" | "setDeviceOrder" | "pairing">;
+  archive: Pick<
+    Archive,
+    | "summaries"
+    | "summary"
+    | "recording"
+    | "overview"
+    | "roomRecording"
+    | "loudness"
+    | "playlist"
+    | "segmentFile"
+    | "hubCopyFile"
+    | "room"
+  >;
   hubCopy: Pick<HubCopy, "declareLost">;
+  stages: Stages;
+  provisioning: Provisioning;
+  releases: Releases;
   /** Folder of the built desk. */
   ui: string;
+  version: string;
 }
 
 export interface Desk {
@@ -53,6 +72,8 @@ export interface Desk {
   tlsServer(identity: { keyPem: string; certificatePem: string }): Http2SecureServer;
   roomsChanged(): void;
   sessionChanged(session: SessionId): void;
+  stageChanged(session: SessionId): void;
+  levels(levels: LevelsView): void;
   recordingChanged(session: SessionId): void;
   waitingBoxesChanged(): void;
   hubDiskChanged(): void;
@@ -62,8 +83,8 @@ export interface Desk {
 
 /** What browsers reach: sign-in, JSON interface, events, live, playback and the desk's own pages. */
 export function createDesk(parts: DeskParts): Desk {
-  const { clock, log, accounts, reception, fleet, archive, hubCopy, live } = parts;
-  const wall = createWall({ db: parts.db, reception, live, fleet });
+  const { clock, log, accounts, reception, fleet, archive, hubCopy, live, stages, releases } = parts;
+  const wall = createWall({ db: parts.db, reception, live, fleet, releases });
   const events = createEventStream({
     clock,
     log,
@@ -71,6 +92,8 @@ export function createDesk(parts: DeskParts): Desk {
       rooms: () => wall.rooms(),
       sessions: () => reception.sessions(),
       session: (id) => reception.session(id),
+      stages: () => stages.all(),
+      stage: (id) => stages.stage(id),
       recording: (id) => archive.summary(id),
       waitingBoxes: () => fleet.pairing.waiting(),
       hubDisk: () => {
@@ -80,17 +103,32 @@ export function createDesk(parts: DeskParts): Desk {
     },
   });
 
+  const limit = (maxSize: number) =>
+    bodyLimit({ maxSize, onError: () => refusePlainly("badRequest", "the body is too large") });
+  const [body, piece] = [limit(MAX_BODY_BYTES), limit(RELEASE_PIECE_BYTES)];
   const app = new Hono<DeskEnv>()
     .use(securityHeaders)
     .use(loopbackNamesOnly)
-    .use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => refusePlainly("badRequest", "the body is too large") }))
+    .use((c, next) => (c.req.method === "PUT" && c.req.path.startsWith("/api/releases/") ? piece : body)(c, next))
     // Boxes that are being paired are no browsers: no cookie, no Origin.
     .route("/", fleet.pairing.routes)
+    // For the installer's look at a hub that it has just started: on the machine itself, and no data in it.
+    .get("/api/health", async (c, next) => {
+      if (c.env.side !== "loopback") return next();
+      await parts.db.selectFrom("counter").select("name").limit(1).execute();
+      return c.json<HealthView>({ version: parts.version });
+    })
     .use(ownOriginOnly)
     // Pages and JSON; pictures, fonts, segments and event streams are passed over by their types.
     .use(compress())
-    .route("/", createApi({ accounts, reception, wall, fleet, archive, hubCopy }))
-    .route("/", createMedia({ clock, log, accounts, events, live, archive }))
+    .route(
+      "/",
+      createApi({
+        ...{ accounts, reception, wall, fleet, archive, hubCopy, stages, releases },
+        provisioning: parts.provisioning,
+      }),
+    )
+    .route("/", createMedia({ clock, log, accounts, events, live, stages, archive }))
     .get("*", async (c, next) => {
       if (/^\/(api|live|hls|pairing)(\/|$)/.test(c.req.path)) return next();
       return (await sendPage(c, parts.ui)) ?? next();
@@ -99,7 +137,7 @@ export function createDesk(parts: DeskParts): Desk {
   app.onError((error, c) => {
     if (error instanceof HttpRefusal) {
       if (error.retryAfterS !== undefined) c.header("retry-after", String(error.retryAfterS));
-      return c.json<ErrorView>({ code: error.code, detail: error.message }, error.status);
+      return c.json<ErrorView>(error.view(), error.status);
     }
     if (error instanceof HTTPException && error.status < 500)
       return c.json<ErrorView>({ code: "badRequest", detail: error.message }, 400);
@@ -134,6 +172,8 @@ export function createDesk(parts: DeskParts): Desk {
       wall.sessionsChanged();
       events.sessionChanged(session);
     },
+    levels: (levels) => events.levels(levels),
+    stageChanged: (session) => events.stageChanged(session),
     recordingChanged(session) {
       wall.recordingsChanged();
       events.recordingChanged(session);

@@ -1,12 +1,21 @@
 import { upgradeWebSocket } from "@hono/node-server";
-import { Hono } from "hono";
+import { Hono, type Context } from "hono";
 import type { WebSocket } from "ws";
 import { z } from "zod";
-import { BoxId, LIVE_KINDS, PointId, SessionId, TakeId } from "../../protocol/protocol.ts";
+import {
+  BoxId,
+  CLOSE_NOT_ON_STAGE,
+  LIVE_KINDS,
+  PointId,
+  SessionId,
+  TakeId,
+  type Track,
+} from "../../protocol/protocol.ts";
 import { causeOf, type Clock, type Log } from "../../platform/platform.ts";
 import type { Archive } from "../archive/archive.ts";
 import type { Accounts } from "../accounts/accounts.ts";
 import type { Live } from "../live/live.ts";
+import type { Stages } from "../stage/stage.ts";
 import { idIn } from "./api.ts";
 import { signedInOnly, type DeskEnv } from "./door.ts";
 import type { DeskEventStream } from "./events.ts";
@@ -19,6 +28,7 @@ export interface MediaParts {
   accounts: Accounts;
   events: DeskEventStream;
   live: Live;
+  stages: Pick<Stages, "admit">;
   archive: Pick<Archive, "playlist" | "segmentFile" | "hubCopyFile">;
 }
 
@@ -32,7 +42,7 @@ const AUDIT_ONCE_MS = 3_600_000;
 const MAX_AUDITED = 10_000;
 
 /** What flows: events, live pictures and sound, recordings. */
-export function createMedia({ clock, log, accounts, events, live, archive }: MediaParts) {
+export function createMedia({ clock, log, accounts, events, live, stages, archive }: MediaParts) {
   const signedIn = (token: string) => async () => {
     const user = await accounts.whoIs(token);
     return user !== undefined && !user.mustChangePassword;
@@ -63,6 +73,14 @@ export function createMedia({ clock, log, accounts, events, live, archive }: Med
     await accounts.audit(user.name, "playedBack", session);
   }
 
+  async function sendPlaylist(c: Context<DeskEnv>, track: Track): Promise<Response> {
+    const session = idIn(SessionId, c.req.param("session") ?? "");
+    const playlist = await archive.playlist(session, idIn(PointId, c.req.param("point") ?? ""), track);
+    if (playlist === undefined) throw new HttpRefusal("notFound", "nothing of this recording can be played yet");
+    await auditPlayback(c.var.user, session);
+    return c.body(playlist, 200, { "content-type": "application/vnd.apple.mpegurl", "cache-control": "no-store" });
+  }
+
   return new Hono<DeskEnv>()
     .use("/live/*", signedInOnly(accounts))
     .use("/hls/*", signedInOnly(accounts))
@@ -75,13 +93,8 @@ export function createMedia({ clock, log, accounts, events, live, archive }: Med
         "x-accel-buffering": "no",
       }),
     )
-    .get("/api/recordings/:session/:point/index.m3u8", async (c) => {
-      const session = idIn(SessionId, c.req.param("session"));
-      const playlist = await archive.playlist(session, idIn(PointId, c.req.param("point")));
-      if (playlist === undefined) throw new HttpRefusal("notFound", "nothing of this recording can be played yet");
-      await auditPlayback(c.var.user, session);
-      return c.body(playlist, 200, { "content-type": "application/vnd.apple.mpegurl", "cache-control": "no-store" });
-    })
+    .get("/api/recordings/:session/:point/index.m3u8", (c) => sendPlaylist(c, "room"))
+    .get("/api/recordings/:session/:point/screen.m3u8", (c) => sendPlaylist(c, "screen"))
     .get("/api/recordings/:session/:point/hub-copy/:file", async (c) => {
       const session = idIn(SessionId, c.req.param("session"));
       const point = idIn(PointId, c.req.param("point"));
@@ -107,11 +120,16 @@ export function createMedia({ clock, log, accounts, events, live, archive }: Med
       upgradeWebSocket((c) => {
         const box = idIn(BoxId, c.req.param("box") ?? "");
         const kind = idIn(LiveKindName, c.req.param("kind") ?? "");
-        const allowed = signedIn((c.var as DeskEnv["Variables"]).token);
+        const { token, user } = c.var as DeskEnv["Variables"];
+        const allowed = signedIn(token);
         return {
           onOpen(_event, { raw }) {
             const socket = raw as unknown as WebSocket;
-            live.addViewer(socket, box, kind);
+            const end = () => socket.close(CLOSE_NOT_ON_STAGE);
+            const watching = stages.admit({ kind: "desk", name: user.name }, box, kind, end);
+            if (!watching) return end();
+            socket.once("close", () => watching.leave());
+            live.addViewer(socket, box, kind, watching.gate);
             watchViewer(socket, allowed).catch((error: unknown) => {
               log.error("viewer.failed", { cause: causeOf(error) });
               socket.terminate();
@@ -124,7 +142,9 @@ export function createMedia({ clock, log, accounts, events, live, archive }: Med
       throw new HttpRefusal("badRequest", "live pictures come over a WebSocket");
     })
     .get("/hls/:box/:file", async (c) => {
-      const file = await live.hlsFile(idIn(BoxId, c.req.param("box")), c.req.param("file"));
+      const box = idIn(BoxId, c.req.param("box"));
+      stages.admit({ kind: "desk", name: c.var.user.name }, box, "video", () => {})?.leave();
+      const file = await live.hlsFile(box, c.req.param("file"));
       if (!file) throw new HttpRefusal("notFound", "nothing is live here");
       return c.body(file.body as Uint8Array<ArrayBuffer>, 200, {
         "content-type": file.contentType,

@@ -2,12 +2,19 @@ import type {
   BoxId,
   GapCause,
   Health,
+  HubAlarmCause,
+  LayoutMode,
   LiveKind,
   PointId,
   PointRole,
+  ReleaseRefusal,
+  ResetOutcome,
   SessionId,
   SessionState,
+  Stage,
+  StickFault,
   TakeId,
+  UpdateState,
 } from "../../protocol/protocol.ts";
 
 /** What the desk is shown. Plain JSON; times are ISO 8601 UTC; the desk turns them into words. */
@@ -37,12 +44,72 @@ export interface RoomView {
   seenAt: string | null;
   /** Last report; lamps are computed from it by lampsOf of the protocol. */
   health: Health | null;
+  /** What only the hub sees of this room and its box, as long as it stands. */
+  alarms: { cause: HubAlarmCause; since: string }[];
   /** Publishes that are arriving now. */
   live: LiveKind[];
   /** The session this room is in while it is live or paused. */
   session: { id: SessionId; name: string; role: PointRole; state: SessionState } | null;
   /** Recorded on the box and not yet verified at the hub. */
   pendingSegments: number;
+  /** The hub cannot read this box's certificate any more, and refuses it until it is paired anew. */
+  identityDamaged?: boolean;
+  /** Of the box's own system; null where it is not updated by the hub, absent from hubs of before. */
+  update?: BoxUpdateView | null;
+}
+
+/** What a box said last of its system and its update. */
+export interface BoxUpdateView {
+  running: string;
+  architecture: string;
+  flavour: string;
+  state: UpdateState;
+  release: { id: string; version: string } | null;
+  percent: number;
+  /** Why it waits, or why it gave the release up. */
+  reason: string | null;
+  detail: string;
+  /** A whole session was recorded with what it runs. */
+  proven: boolean;
+  at: string;
+}
+
+/** A release of the boxes' system, at the hub. */
+export interface ReleaseView {
+  id: string;
+  version: string;
+  architecture: string;
+  flavour: string;
+  minimumVersion: string;
+  notes: string;
+  madeAt: string;
+  addedAt: string;
+  addedBy: string;
+  publishedAt: string | null;
+  /** receiving: not all of its files are here yet, or nobody has published it. held: a box gave it up. */
+  state: "receiving" | "published" | "paused" | "held";
+  /** The rest of the boxes may have it too. */
+  opened: boolean;
+  firstRing: BoxId[];
+  failures: { box: BoxId; attempt: number; reason: string; detail: string; at: string }[];
+  files: { name: string; sizeBytes: number; haveBytes: number }[];
+}
+
+/** A release that lies in the hub's import folder. */
+export interface FoundReleaseView {
+  folder: string;
+  /** Null where it cannot be read or is not trusted. */
+  version: string | null;
+  refusal: ReleaseRefusal | null;
+}
+
+export interface ReleasesView {
+  /** How many release keys this hub trusts. */
+  keys: number;
+  importDirectory: string;
+  onDisk: FoundReleaseView[];
+  /** Newest first. */
+  releases: ReleaseView[];
 }
 
 export interface SessionView {
@@ -54,6 +121,8 @@ export interface SessionView {
   createdAt: string;
   startedAt: string | null;
   endedAt: string | null;
+  /** The meeting system that carries the talk; null where this one does. */
+  companion: { url: string; name: string } | null;
   /** Nobody had planned it: it was begun in a room. */
   adHoc: boolean;
   points: { id: PointId; name: string; role: PointRole }[];
@@ -75,12 +144,44 @@ export interface SessionEventView {
     | "alarmCleared"
     /** The room began to record without the hub: by the cached schedule, or by hand. */
     | "startedByRoom"
-    | "endedByRoom";
+    | "endedByRoom"
+    /** The room told of it after the hub had been put back to an earlier state. */
+    | "rememberedByRoom"
+    /** Acts on the stage. */
+    | "layoutChanged"
+    | "muted"
+    | "unmuted"
+    | "calledUp"
+    | "sentToStandby"
+    | "gainChanged"
+    | "handRaised"
+    | "handLowered"
+    | "messageShown"
+    | "messageTaken"
+    | "interrupted"
+    | "interruptionEnded"
+    | "marked";
   /** Name of the user, or null where the system itself noted it. */
   actor: string | null;
   point: { id: PointId; name: string } | null;
   /** Of an alarm: its cause, a Trouble that the desk has words for, or one that only a newer box knows. */
   cause?: string;
+  detail?: SessionEventDetail;
+}
+
+/** What belongs to an act beside its kind: each only where it has a meaning. */
+export interface SessionEventDetail {
+  /** A reason, a message or the name of a mark, as typed. */
+  text?: string;
+  mode?: LayoutMode;
+  /** Names of the rooms at that time. */
+  onScreen?: string[];
+  gainDb?: number;
+}
+
+/** How loud it is in the rooms of running sessions, at most five times a second; a room that says nothing is left out. */
+export interface LevelsView {
+  rooms: { point: PointId; lufs: number | null; speech: boolean }[];
 }
 
 /** How far the copies of one room's (or one session's) recording have come. */
@@ -123,10 +224,27 @@ export interface RecordingView {
   events: SessionEventView[];
 }
 
-export interface RoomRecordingView {
-  point: { id: PointId; name: string };
-  role: PointRole;
-  copies: CopyView;
+/** What a list, a timeline and a player need of a recording: {@link RecordingView} with spans for segments. */
+export interface RecordingOverview extends Omit<RecordingView, "rooms"> {
+  rooms: RoomOverview[];
+}
+
+export type TrackOverview = Omit<TrackView, "segments"> & { spans: SpanView[] };
+export type RoomOverview = Omit<RoomRecordingView, "segments" | "screen"> & {
+  spans: SpanView[];
+  screen: TrackOverview | null;
+};
+
+/** Segments of one take that follow each other without a hole and stand alike. */
+export interface SpanView extends Pick<
+  SegmentView,
+  "startedAt" | "durationMs" | "sizeBytes" | "frames" | "playlistMs" | "hub" | "province"
+> {
+  segments: number;
+}
+
+/** One track of a room's recording. */
+export interface TrackView {
   /** Playback of what is verified so far: GET this playlist. Null while nothing is. */
   playlist: string | null;
   /** Length of that playlist. */
@@ -138,11 +256,30 @@ export interface RoomRecordingView {
   times: "hub" | "corrected" | "box";
   segments: SegmentView[];
   gaps: GapView[];
-  /** What the box found wrong in the file while it was being written, oldest first. */
+}
+
+/** A room's recording; what it has of {@link TrackView} is the room's own camera and microphone. */
+export interface RoomRecordingView extends TrackView {
+  point: { id: PointId; name: string };
+  role: PointRole;
+  /** Of both tracks. */
+  copies: CopyView;
+  /** What the room's screen showed and played; null in sessions that no other system carried. */
+  screen: TrackView | null;
+  /** What the box found wrong in the file while it was being written, and the hub at the line; oldest first. */
   alarms: AlarmView[];
   /** Its box was declared lost with what it had not yet sent; `filledAt`: the hub's copy stands in the holes. */
   lost: { at: string; by: string; filledAt: string | null } | null;
   hubCopies: HubCopyView[];
+}
+
+/** How loud it is in one track of a room's recording, for the eye. */
+export interface LoudnessView {
+  stepMs: number;
+  /** Base64 of a byte for each step of the playlist: 0 is silence, 255 full scale, linear in dB. */
+  levels: string;
+  /** Everything that can be played has been measured; the rest follows by itself. */
+  complete: boolean;
 }
 
 export interface AlarmView {
@@ -199,13 +336,32 @@ export interface HubDiskView {
 /** Server-sent events of GET /api/events: `event:` is the key, `data:` the JSON. */
 export interface DeskEvents {
   /** Sent first: everything, so that a reconnect needs nothing else. */
-  snapshot: { rooms: RoomView[]; sessions: SessionView[]; waitingBoxes: number; hubDisk: HubDiskView };
+  snapshot: { rooms: RoomView[]; sessions: SessionView[]; stages: Stage[]; waitingBoxes: number; hubDisk: HubDiskView };
   room: RoomView;
   session: SessionView;
+  /** Of a running session; when the session has ended, so has its stage. */
+  stage: Stage;
+  levels: LevelsView;
   /** Something in this session's recording changed; summary for lists, detail is fetched. */
   recording: RecordingSummaryView;
   waitingBoxes: { count: number };
   hubDisk: HubDiskView;
+}
+
+/** What the hub can say by itself of the stick that takes a new box into service. */
+export interface StickDefaultsView {
+  /** Names and addresses of this hub, the lasting ones first. */
+  hosts: string[];
+  port: number;
+  /** SHA-256 of the hub's authority, `AB:CD:…`. */
+  caSha256: string;
+  fileName: string;
+}
+
+/** The file to be put on the stick, as it is. */
+export interface StickView {
+  fileName: string;
+  text: string;
 }
 
 /** Body of every refusal. `code` is for programs; the desk has the Vietnamese words for each. */
@@ -224,6 +380,24 @@ export interface ErrorView {
     | "wrongState"
     | "roomBusy"
     | "noRooms"
+    | "stageConflict"
+    | "badStick"
+    | "boxAway"
+    | "resetRefused"
+    | "releaseRefused"
     | "internal";
   detail: string;
+  /** With `releaseRefused`. */
+  reason?: ReleaseRefusal;
+  /** With `stageConflict`: who changed it meanwhile, and when. */
+  by?: { name: string | null; at: string };
+  /** With `badStick`: by field. */
+  faults?: StickFault[];
+  /** With `resetRefused`: what the box said. */
+  reset?: ResetOutcome & { state: "refused" };
+}
+
+/** The hub works as far as it can tell itself. */
+export interface HealthView {
+  version: string;
 }

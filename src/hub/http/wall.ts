@@ -3,6 +3,7 @@ import type { HubDatabase } from "../database/database.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Live } from "../live/live.ts";
 import type { Reception, RunningRoom } from "../reception/reception.ts";
+import type { Releases } from "../releases/releases.ts";
 import type { RoomView } from "./views.ts";
 
 export interface Wall {
@@ -19,6 +20,7 @@ export function createWall(parts: {
   reception: Pick<Reception, "running">;
   live: Pick<Live, "publishing">;
   fleet: Pick<Fleet, "rooms">;
+  releases: Pick<Releases, "ofBox">;
 }): Wall {
   const running = remembered(async () => {
     const rooms = await parts.reception.running();
@@ -40,6 +42,7 @@ export function createWall(parts: {
         ...room,
         live: room.box === null ? [] : parts.live.publishing(room.box),
         session: sessions.get(room.point.id) ?? null,
+        update: room.box === null ? null : parts.releases.ofBox(room.box),
         pendingSegments: waiting.get(room.point.id) ?? 0,
       }));
     },

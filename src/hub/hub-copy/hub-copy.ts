@@ -125,8 +125,8 @@ export function createHubCopy(options: HubCopyOptions): HubCopy {
       return this.#config !== undefined;
     }
 
-    tag(timestampMs: number, tag: Buffer): void {
-      this.#next.tag(timestampMs, tag);
+    tag(timestampMs: number, tag: Buffer, message: Buffer): void {
+      this.#next.tag(timestampMs, tag, message);
       const { kind, box, run } = this.name;
       const role = roleOf(kind, tag);
       if (role === "config") {

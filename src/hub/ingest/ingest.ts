@@ -21,8 +21,9 @@ export interface PublishSink {
    * One FLV tag of the publish's kind (AVC video or AAC audio).
    * @param tag the whole tag with PreviousTagSize; never written to again. A view into a slab of tags, mostly behind
    * the one before: who keeps it long copies it.
+   * @param message the same bytes behind the header of a WebSocket message, ready for any number of viewers
    */
-  tag(timestampMs: number, tag: Buffer): void;
+  tag(timestampMs: number, tag: Buffer, message: Buffer): void;
   close(): void;
 }
 
@@ -129,7 +130,7 @@ class Connection {
     this.#reader = new RtmpReader({
       output: (bytes) => this.#answer(bytes),
       publish: (app, name) => this.#accept(app, name),
-      tag: (type, timestampMs, tag) => this.#tag(type, timestampMs, tag),
+      tag: (type, timestampMs, tag, message) => this.#tag(type, timestampMs, tag, message),
       unpublish: () => this.end("unpublished"),
     });
     socket.on("data", (chunk: Buffer) => this.#data(chunk));
@@ -186,7 +187,7 @@ class Connection {
     this.#log.info("ingest.publishing", { kind: name.kind, run: name.run });
   }
 
-  #tag(type: number, timestampMs: number, tag: Buffer): void {
+  #tag(type: number, timestampMs: number, tag: Buffer, message: Buffer): void {
     const publish = this.#publish;
     // The reader works through the rest of a chunk after `end`; metadata and the other kind's tags are not used.
     if (!publish || type !== (publish.kind === "audio" ? FLV_AUDIO : FLV_VIDEO)) return;
@@ -194,7 +195,7 @@ class Connection {
     // Bit 7 announces enhanced RTMP (a FourCC), which no decoder of ours is told about.
     if (type === FLV_VIDEO ? (first & 0x8f) !== FLV_CODEC_AVC : first >> 4 !== FLV_CODEC_AAC)
       throw new IngestError("unsupportedCodec", `first byte of the ${publish.kind} tag is ${first}`);
-    publish.sink.tag(timestampMs, tag);
+    publish.sink.tag(timestampMs, tag, message);
   }
 
   async #watch(signal: AbortSignal): Promise<void> {

@@ -1,6 +1,12 @@
 import NmsRtmp from "node-media-server/src/protocol/rtmp.js";
 import nmsLogger from "node-media-server/src/core/logger.js";
-import { FLV_TAG_HEADER_BYTES, FLV_TAG_OVERHEAD_BYTES, writeFlvTagFrame } from "../../media/media.ts";
+import {
+  FLV_TAG_HEADER_BYTES,
+  FLV_TAG_OVERHEAD_BYTES,
+  webSocketHeaderBytes,
+  writeFlvTagFrame,
+  writeWebSocketHeader,
+} from "../../media/media.ts";
 
 /** The largest message taken: a key frame of 1080p at any sane rate is below 1 MB. */
 const MAX_MESSAGE_BYTES = 4 << 20;
@@ -50,8 +56,9 @@ export interface RtmpHandlers {
   /**
    * A media message of the accepted publish.
    * @param tag the whole FLV tag with PreviousTagSize; no one writes to it again. A view into a slab.
+   * @param message the same bytes behind the header of a WebSocket message
    */
-  tag(type: number, timestampMs: number, tag: Buffer): void;
+  tag(type: number, timestampMs: number, tag: Buffer, message: Buffer): void;
   unpublish(): void;
 }
 
@@ -67,7 +74,8 @@ export function silenceNodeMediaServer(): void {
  * INVARIANTS
  * - After a throw the reader is of no use; the connection is destroyed.
  * - No media leaves before `publish` returned, and at most one publish is ever accepted.
- * - Each message is received into a buffer of its own, already framed as an FLV tag: bytes are copied once.
+ * - Each message is received into a buffer of its own, already framed as an FLV tag in a WebSocket message: bytes are
+ *   copied once, whoever gets them.
  */
 export class RtmpReader extends NmsRtmp {
   readonly #handlers: RtmpHandlers;
@@ -75,8 +83,8 @@ export class RtmpReader extends NmsRtmp {
   #published = false;
   #slab: Buffer = Buffer.alloc(0);
   #slabUsed = 0;
-  /** Buffers of the messages under way, by chunk stream. */
-  readonly #tags = new Map<number, Buffer>();
+  /** WebSocket messages for the RTMP messages under way, by chunk stream. */
+  readonly #messages = new Map<number, Buffer>();
 
   constructor(handlers: RtmpHandlers) {
     super();
@@ -117,9 +125,14 @@ export class RtmpReader extends NmsRtmp {
 
   override packetAlloc(): void {
     const packet = this.parserPacket;
-    const tag = this.#carve(packet.header.length + FLV_TAG_OVERHEAD_BYTES);
-    this.#tags.set(packet.header.cid, tag);
-    packet.payload = tag.subarray(FLV_TAG_HEADER_BYTES, FLV_TAG_HEADER_BYTES + packet.header.length);
+    const { cid, length } = packet.header;
+    const tagBytes = length + FLV_TAG_OVERHEAD_BYTES;
+    const headerBytes = webSocketHeaderBytes(tagBytes);
+    const message = this.#carve(headerBytes + tagBytes);
+    writeWebSocketHeader(message, tagBytes);
+    this.#messages.set(cid, message);
+    const from = headerBytes + FLV_TAG_HEADER_BYTES;
+    packet.payload = message.subarray(from, from + length);
   }
 
   #carve(bytes: number): Buffer {
@@ -142,10 +155,11 @@ export class RtmpReader extends NmsRtmp {
   override dataHandler(): void {
     const { header, clock } = this.parserPacket;
     if (!this.#published) throw new RtmpError("mediaBeforePublish", `message of type ${header.type} before a publish`);
-    const tag = this.#tags.get(header.cid)!;
-    this.#tags.delete(header.cid);
+    const message = this.#messages.get(header.cid)!;
+    this.#messages.delete(header.cid);
+    const tag = message.subarray(-header.length - FLV_TAG_OVERHEAD_BYTES);
     writeFlvTagFrame(tag, 0, header.type, clock, header.length);
-    this.#handlers.tag(header.type, clock, tag);
+    this.#handlers.tag(header.type, clock, tag, message);
   }
 
   override onPublish(message: { streamName?: unknown }): void {

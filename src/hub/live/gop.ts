@@ -19,8 +19,9 @@ const MAX_GOP_MS = 10_000;
 const MAX_GOP_BYTES = 2 << 20;
 
 /**
- * The pictures since the last key frame, so that a new viewer sees something at once. Tags that lie behind one another
- * in memory, as ingest makes them, are kept as one stretch: no object per picture outlives its moment.
+ * The pictures since the last key frame, each as a WebSocket message, so that a new viewer sees something at once.
+ * Messages that lie behind one another in memory, as ingest makes them, are kept as one stretch: no object per picture
+ * outlives its moment.
  */
 export class GopCache {
   readonly #stretches: { memory: ArrayBufferLike; start: number; end: number }[] = [];
@@ -29,23 +30,24 @@ export class GopCache {
   /** False before the first key frame and after a group outgrew the bounds: a viewer waits for the next key frame. */
   #whole = false;
 
-  /** All pictures from a key frame on, or none: whole tags, several in one array. */
+  /** All pictures from a key frame on, or none: whole messages, several in one array. */
   stretches(): Uint8Array[] {
     return this.#stretches.map(({ memory, start, end }) => new Uint8Array(memory, start, end - start));
   }
 
-  add(role: TagRole, timestampMs: number, tag: Uint8Array): void {
+  add(role: TagRole, timestampMs: number, message: Uint8Array): void {
     if (role === "key") {
       this.clear();
       this.#whole = true;
       this.#startMs = timestampMs;
     }
     if (!this.#whole) return;
-    this.#bytes += tag.length;
+    this.#bytes += message.length;
     if (this.#bytes > MAX_GOP_BYTES || timestampMs - this.#startMs > MAX_GOP_MS) return this.clear();
     const last = this.#stretches.at(-1);
-    if (last && last.memory === tag.buffer && last.end === tag.byteOffset) last.end += tag.length;
-    else this.#stretches.push({ memory: tag.buffer, start: tag.byteOffset, end: tag.byteOffset + tag.length });
+    const { buffer: memory, byteOffset: start, length } = message;
+    if (last && last.memory === memory && last.end === start) last.end += length;
+    else this.#stretches.push({ memory, start, end: start + length });
   }
 
   clear(): void {

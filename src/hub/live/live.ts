@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 import { LIVE_KINDS, OTHER_PICTURE, type BoxId, type LiveKind, type LiveStreamName } from "../../protocol/protocol.ts";
 import type { Clock, Log } from "../../platform/platform.ts";
@@ -8,6 +9,7 @@ import {
   readFlvAudio,
   readFlvTags,
   readFlvVideo,
+  webSocketPayloads,
 } from "../../media/media.ts";
 import type { IngestSink, PublishSink } from "../ingest/ingest.ts";
 import { GopCache, roleOf } from "./gop.ts";
@@ -24,7 +26,9 @@ export interface Live {
    * waiting while nothing is published; closed with 1012 when the publish ends, with 1013 when it cannot keep up. While
    * the picture that it asks for is missing it is shown the other one, and closed with 1012 when the right one is there.
    */
-  addViewer(socket: WebSocket, box: BoxId, kind: LiveKind): void;
+  addViewer(socket: WebSocket, box: BoxId, kind: LiveKind, gate?: ViewerGate): void;
+  /** Boxes whose sound is left out of HLS from now on; that of all others is in it. */
+  silence(boxes: ReadonlySet<BoxId>): void;
   /** What arrives from this box now. */
   publishing(box: BoxId): LiveKind[];
   /** Tells when `publishing` of a box changed; returns the way to stop listening. */
@@ -32,6 +36,11 @@ export interface Live {
   /** A file of the box's HLS output (`index.m3u8` first); undefined where nothing is published or there is no such file. */
   hlsFile(box: BoxId, file: string): Promise<HlsFile | undefined>;
   close(): Promise<void>;
+}
+
+/** Sound passes while it is open; looked at for each tag, so that a change is in force at once and needs no reconnection. */
+export interface ViewerGate {
+  readonly open: boolean;
 }
 
 /** WebSocket close codes: service restart, try again later (IANA registry). */
@@ -42,12 +51,20 @@ const HLS_IDLE_MS = 30_000;
 /** How long the first request of a playlist waits for the first segment: two groups of pictures and some. */
 const HLS_START_MS = 10_000;
 
+const OPEN_GATE: ViewerGate = { open: true };
+/** An empty message: no tag at all. */
+const NOTHING = Buffer.alloc(0);
+const SIGN_OF_LIFE_MS = 1_000;
+
 interface Viewer {
   socket: WebSocket;
   /** Set once the FLV header is sent, that is while it follows a publish. */
   queue: ViewerQueue | undefined;
   /** It is shown this picture for want of the one it asked for. */
   borrowed: boolean;
+  gate: ViewerGate;
+  /** When the last sign of life went through its closed gate. */
+  lifeMs: number;
   answered: boolean;
   waitingBytes: number;
 }
@@ -81,15 +98,17 @@ interface Hls {
  * - Nothing awaits a viewer: what one does not read waits in its own socket, bounded by its queue.
  * - A viewer follows one publish at a time: of the kind it asked for, or, while that has no key frame, of the other
  *   picture. To change over it is closed with 1012, as when a publish ends, and comes back.
+ * - No sound passes a closed gate; pictures know no gates.
  * - A channel exists while it has a publish or a viewer; an HLS output while both its publishes are the ones it began with.
  */
 export function createLive({ log, clock }: { log: Log; clock: Clock }): Live {
   const rooms = new Map<BoxId, Room>();
   const listeners = new Set<(box: BoxId) => void>();
   const closing = new AbortController();
+  let silenced: ReadonlySet<BoxId> = new Set();
   const room = (box: BoxId): Room => {
     let found = rooms.get(box);
-    if (!found) rooms.set(box, (found = new Room(log.with({ box }), clock)));
+    if (!found) rooms.set(box, (found = new Room(log.with({ box }), clock, () => silenced.has(box))));
     return found;
   };
   const prune = (box: BoxId) => {
@@ -112,7 +131,7 @@ export function createLive({ log, clock }: { log: Log; clock: Clock }): Live {
         const publish = room(name.box).open(name);
         changed(name.box);
         return {
-          tag: (timestampMs, tag) => publish.tag(timestampMs, tag),
+          tag: (timestampMs, tag, message) => publish.tag(timestampMs, tag, message),
           close() {
             publish.close();
             prune(name.box);
@@ -121,14 +140,19 @@ export function createLive({ log, clock }: { log: Log; clock: Clock }): Live {
         };
       },
     },
-    addViewer(socket, box, kind) {
+    addViewer(socket, box, kind, gate = OPEN_GATE) {
       if (closing.signal.aborted) return socket.close(CLOSE_ENDED);
-      const remove = room(box).addViewer(socket, kind);
+      const remove = room(box).addViewer(socket, kind, gate);
       socket.on("error", () => socket.terminate());
       socket.on("close", () => {
         remove();
         prune(box);
       });
+    },
+    silence(boxes) {
+      const before = silenced;
+      silenced = boxes;
+      for (const [box, each] of rooms) if (before.has(box) !== boxes.has(box)) each.soundChanged();
     },
     publishing: (box) => rooms.get(box)?.publishing() ?? [],
     onChange(listener) {
@@ -144,17 +168,26 @@ export function createLive({ log, clock }: { log: Log; clock: Clock }): Live {
   };
 }
 
+/**
+ * The stream beneath a WebSocket, for messages that are framed already; the package frames each anew for each socket, which
+ * is a fifth of what a viewer costs. It has no public name (`_socket` in ws 8) and, without compression, nothing of its own
+ * that such a message could overtake.
+ */
+const wireOf = (socket: WebSocket): Duplex => (socket as unknown as { _socket: Duplex })._socket;
+
 /** Everything live of one box. */
 class Room {
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #isSilenced: () => boolean;
   readonly #viewers: Record<LiveKind, Set<Viewer>> = { video: new Set(), small: new Set(), audio: new Set() };
   readonly #publishes: Partial<Record<LiveKind, Publish>> = {};
   #hls: Hls | undefined;
 
-  constructor(log: Log, clock: Clock) {
+  constructor(log: Log, clock: Clock, isSilenced: () => boolean) {
     this.#log = log;
     this.#clock = clock;
+    this.#isSilenced = isSilenced;
   }
 
   get empty(): boolean {
@@ -170,7 +203,7 @@ class Room {
     this.#publishes[kind] = publish;
     this.#stopHls();
     return {
-      tag: (timestampMs, tag) => this.#tag(kind, publish, timestampMs, tag),
+      tag: (timestampMs, tag, message) => this.#tag(kind, publish, timestampMs, tag, message),
       close: () => {
         if (this.#publishes[kind] !== publish) return;
         this.#publishes[kind] = undefined;
@@ -180,8 +213,21 @@ class Room {
     };
   }
 
-  addViewer(socket: WebSocket, kind: LiveKind): () => void {
-    const viewer: Viewer = { socket, queue: undefined, borrowed: false, answered: true, waitingBytes: 0 };
+  /** HLS is begun anew, with the sound or without. */
+  soundChanged(): void {
+    this.#stopHls();
+  }
+
+  addViewer(socket: WebSocket, kind: LiveKind, gate: ViewerGate): () => void {
+    const viewer: Viewer = {
+      socket,
+      queue: undefined,
+      borrowed: false,
+      gate,
+      lifeMs: 0,
+      answered: true,
+      waitingBytes: 0,
+    };
     this.#viewers[kind].add(viewer);
     socket.on("pong", () => (viewer.answered = true));
     const publish = this.#publishes[kind];
@@ -231,7 +277,7 @@ class Room {
     await hls?.output.close();
   }
 
-  #tag(kind: LiveKind, publish: Publish, timestampMs: number, tag: Buffer): void {
+  #tag(kind: LiveKind, publish: Publish, timestampMs: number, tag: Buffer, message: Buffer): void {
     const role = roleOf(kind, tag);
     if (role === "config") {
       if (publish.config?.equals(tag)) return;
@@ -240,9 +286,9 @@ class Room {
       // Its tracks were declared with the configuration before.
       this.#stopHls();
       for (const viewer of this.#viewers[kind]) if (!viewer.queue) this.#join(viewer, kind, publish, undefined);
-    } else if (kind !== "audio") publish.gop.add(role, timestampMs, tag);
+    } else if (kind !== "audio") publish.gop.add(role, timestampMs, message);
     if (!publish.config) return;
-    this.#eachFollower(kind, (asked, viewer) => this.#offer(asked, viewer, role, tag));
+    this.#eachFollower(kind, (asked, viewer) => this.#offer(asked, viewer, role, message));
     if (kind !== "audio" && role === "key") this.#keyFrame(kind, publish);
     if (!this.#hls || (kind !== "audio" && kind !== this.#hls.picture)) return;
     const output = kind === "audio" ? "audio" : "video";
@@ -278,15 +324,23 @@ class Room {
     viewer.queue = new ViewerQueue(cached.length > 0);
     viewer.socket.send(flvHeader({ audio: kind === "audio", video: kind !== "audio" }));
     if (config) viewer.socket.send(config);
-    for (const stretch of cached) viewer.socket.send(stretch);
+    for (const stretch of cached) wireOf(viewer.socket).write(stretch);
   }
 
-  #offer(kind: LiveKind, viewer: Viewer, role: ReturnType<typeof roleOf>, tag: Buffer): void {
-    const { socket, queue } = viewer;
+  #offer(kind: LiveKind, viewer: Viewer, role: ReturnType<typeof roleOf>, message: Buffer): void {
+    const { socket, queue, gate } = viewer;
+    if (role === "sound" && !gate.open) {
+      // A player takes a connection for dead on which nothing comes, and would come again and again.
+      const nowMs = this.#clock.monotonicMs();
+      if (nowMs - viewer.lifeMs < SIGN_OF_LIFE_MS || socket.readyState !== socket.OPEN) return;
+      viewer.lifeMs = nowMs;
+      socket.send(NOTHING);
+      return;
+    }
     if (!queue || socket.readyState !== socket.OPEN) return;
-    switch (queue.offer(role, tag.length, socket.bufferedAmount)) {
+    switch (queue.offer(role, message.length, socket.bufferedAmount)) {
       case "send":
-        socket.send(tag);
+        wireOf(socket).write(message);
         return;
       case "close":
         this.#log.info("live.viewerTooSlow", { kind, waitingBytes: socket.bufferedAmount });
@@ -308,7 +362,7 @@ class Room {
     };
     const picture = this.#publishes.video?.config ? "video" : "small";
     const videoBody = configOf(picture);
-    const audioBody = configOf("audio");
+    const audioBody = this.#isSilenced() ? undefined : configOf("audio");
     const videoTag = videoBody && readFlvVideo(videoBody);
     const audioTag = audioBody && readFlvAudio(audioBody);
     const video = videoTag?.kind === "config" ? parseAvcConfig(videoTag.avcC) : undefined;
@@ -327,7 +381,7 @@ class Room {
     this.#log.info("hls.started", { video: Boolean(video), audio: Boolean(audio) });
     // The group of pictures at hand saves the first viewer the wait for a key frame.
     for (const stretch of (video && this.#publishes[picture]?.gop.stretches()) ?? [])
-      for (const tag of readFlvTags(stretch)) output.video(tag);
+      for (const payload of webSocketPayloads(stretch)) for (const tag of readFlvTags(payload)) output.video(tag);
     return { output, picture, askedAtMs: this.#clock.monotonicMs() };
   }
 

@@ -10,9 +10,11 @@ import {
   type TakeId,
 } from "../../protocol/protocol.ts";
 import {
+  causeOf,
   fileSystemOf,
   hashRegularFile,
   isoUtc,
+  isUnreadable,
   makeDirectory,
   readIfExists,
   runChecked,
@@ -23,7 +25,7 @@ import {
   type Log,
 } from "../../platform/platform.ts";
 import type { Signer } from "../../evidence/evidence.ts";
-import { createWake, STORAGE_FILE, storageText, type ProvinceCopy } from "../archive/archive.ts";
+import { createWake, STORAGE_FILE, storageText, type LostRecording, type ProvinceCopy } from "../archive/archive.ts";
 import type { HubDatabase } from "../database/database.ts";
 import {
   differencesIn,
@@ -46,6 +48,8 @@ export interface ProvinceOptions {
   passwordFile?: string;
   signer: Signer;
   onCopied: (copy: ProvinceCopy) => void;
+  /** The hub's own copy is not what was recorded, or its disk does not give it back. */
+  onSourceDamaged: (damaged: LostRecording) => Promise<void>;
 }
 
 export interface Province {
@@ -57,7 +61,6 @@ export interface Province {
 
 const BATCH_SEGMENTS = 200;
 const LOOK_EVERY_MS = 60_000;
-const DAMAGED_AGAIN_MS = 10 * 60_000;
 
 interface DueRow {
   session: SessionId;
@@ -85,8 +88,6 @@ export function createProvince(options: ProvinceOptions): Province {
   const { db, log, clock, archiveDirectory, signer } = options;
   const target = parseTarget(options.target);
   const wake = createWake(clock);
-  /** Files of which the hub's own copy is not what was recorded, and when to look at them again. */
-  const damaged = new Map<string, number>();
 
   const rsync = async (
     files: readonly string[],
@@ -194,8 +195,8 @@ export function createProvince(options: ProvinceOptions): Province {
     if (!known) await welcome(uuid, row?.target);
   };
 
-  const dueSegments = async (): Promise<DueRow[]> => {
-    const rows = await db
+  const dueSegments = (): Promise<DueRow[]> => {
+    return db
       .selectFrom("segment")
       .select([
         "sessionId as session",
@@ -208,9 +209,8 @@ export function createProvince(options: ProvinceOptions): Province {
       ])
       .where("hubState", "=", "verified")
       .where("provinceState", "=", "waiting")
-      .limit(BATCH_SEGMENTS + damaged.size)
+      .limit(BATCH_SEGMENTS)
       .execute();
-    return rows.filter((row) => (damaged.get(filesOfSegment(row).media) ?? 0) <= clock.monotonicMs());
   };
 
   /** The hub's files that still are what was recorded: rot must not spread with a receipt on it. */
@@ -219,14 +219,17 @@ export function createProvince(options: ProvinceOptions): Province {
     for (const row of rows) {
       signal.throwIfAborted();
       const { media } = filesOfSegment(row);
-      const content = await hashRegularFile(join(archiveDirectory, media));
+      const content = await hashRegularFile(join(archiveDirectory, media)).catch((error: unknown) => {
+        if (!isUnreadable(error)) throw error;
+        log.error("province.sourceUnreadable", { file: media, cause: causeOf(error) });
+      });
       if (content?.sha256 === row.sha256 && content.sizeBytes === row.sizeBytes) {
         intact.push(row);
-        damaged.delete(media);
         continue;
       }
-      damaged.set(media, clock.monotonicMs() + DAMAGED_AGAIN_MS);
       log.error("province.sourceDamaged", { file: media, recordedSha256: row.sha256, sha256: content?.sha256 });
+      const { box, session, take, seq } = row;
+      await options.onSourceDamaged({ box, name: { session, take, seq } });
     }
     return intact;
   };

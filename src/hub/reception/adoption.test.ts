@@ -8,6 +8,7 @@ const draft: Known = { state: "draft", adHoc: false, endedAt: null, member: true
 const plan = (change: Partial<AdoptionFacts>) => {
   const adoption = planAdoption({
     ...{ startedAt: STARTED, endedAt: null, known: draft, noted: undefined, busy: false },
+    ...{ remembered: false, open: false },
     ...change,
   });
   if (adoption.kind === "refuse") return "refused";
@@ -108,4 +109,45 @@ describe("when it began, in the hub's time", () => {
       "2026-11-21T01:59:00.000Z",
     );
   });
+});
+
+describe("a session of the hub's own that it has forgotten", () => {
+  const remembered = { remembered: true };
+  const anew: Known = { state: "live", adHoc: true, endedAt: null, member: false };
+
+  test("is made again as far as it had come", () => {
+    expect(plan({ ...remembered, known: undefined })).toEqual({
+      create: true,
+      set: { state: "live", startedAt: STARTED },
+      events: ["rememberedByRoom", "started"],
+    });
+    expect(plan({ ...remembered, known: undefined, endedAt: ENDED })).toEqual({
+      create: true,
+      set: { state: "ended", startedAt: STARTED, endedAt: ENDED },
+      events: ["rememberedByRoom", "started", "ended"],
+    });
+  });
+
+  test("is over where the hub still has it as prepared, live or paused", () => {
+    for (const state of ["draft", "live", "paused"] as const)
+      expect(plan({ ...remembered, known: { ...draft, state }, endedAt: ENDED })).toMatchObject({
+        set: { state: "ended", endedAt: ENDED },
+      });
+  });
+
+  test("takes in its other rooms, and only where a room's word has made it again", () => {
+    expect(planAdoption({ ...facts(anew), open: true })).toMatchObject({ kind: "adopt", create: false, join: true });
+    expect(planAdoption({ ...facts(anew), open: false })).toEqual({ kind: "refuse" });
+    expect(planAdoption({ ...facts(anew), open: true, remembered: false })).toEqual({ kind: "refuse" });
+  });
+
+  test("is left alone where nothing of it was forgotten, however often it is told", () => {
+    const same = { create: false, set: undefined, events: [] };
+    expect(plan({ ...remembered, known: { ...draft, state: "live" } })).toEqual(same);
+    expect(plan({ ...remembered, known: { ...draft, state: "ended", endedAt: ENDED }, endedAt: ENDED })).toEqual(same);
+  });
+
+  function facts(known: Known): AdoptionFacts {
+    return { startedAt: STARTED, endedAt: null, known, noted: undefined, busy: true, remembered: true, open: true };
+  }
 });

@@ -15,6 +15,10 @@ export interface AdoptionFacts {
   /** Null while the room still records it. */
   endedAt: string | null;
   known: { state: SessionState; adHoc: boolean; endedAt: string | null; member: boolean } | undefined;
+  /** It is the hub's own, which has forgotten it, or how far it had come. */
+  remembered: boolean;
+  /** Made again by the word of another room, since the hub was put back: who was told of it may come in. */
+  open: boolean;
   /** What was noted last of this room in this session. */
   noted: "startedByRoom" | "endedByRoom" | undefined;
   /** Another running session holds one of its points. */
@@ -22,7 +26,7 @@ export interface AdoptionFacts {
 }
 
 interface Event {
-  kind: "started" | "ended" | "startedByRoom" | "endedByRoom";
+  kind: "started" | "ended" | "startedByRoom" | "endedByRoom" | "rememberedByRoom";
   at: string;
   ofPoint: boolean;
 }
@@ -33,6 +37,8 @@ export type Adoption =
       kind: "adopt";
       /** As a draft, ad hoc; `set` then moves it on. */
       create: boolean;
+      /** The room is not among its points yet. */
+      join: boolean;
       set: { state: SessionState; startedAt?: string; endedAt?: string } | undefined;
       events: Event[];
     };
@@ -45,27 +51,34 @@ const SAME_END_MS = 2_000;
  * - not known: an ad hoc session, live or ended as the room has it;
  * - draft: live while the room records it, unless another session holds its points; what the room has ended by itself
  *   stays a draft that can still be begun, with the recording and the events to show for it;
- * - begun, paused or ended by the hub meanwhile: only noted. An ad hoc session that the room ends is ended.
+ * - begun, paused or ended by the hub meanwhile: only noted. An ad hoc session that the room ends is ended;
+ * - the hub's own, which it has forgotten: as far as it had come, by the word of any of its rooms.
  */
 export function planAdoption(facts: AdoptionFacts): Adoption {
-  const { startedAt, endedAt, known, noted, busy } = facts;
-  if (known && !known.member) return { kind: "refuse" };
-  const adoption: Adoption & { kind: "adopt" } = { kind: "adopt", create: !known, set: undefined, events: [] };
+  const { startedAt, endedAt, known, remembered, noted, busy } = facts;
+  const join = !known?.member;
+  if (known && join && !(remembered && facts.open)) return { kind: "refuse" };
+  const adoption: Adoption & { kind: "adopt" } = { kind: "adopt", create: !known, join, set: undefined, events: [] };
   const note = (kind: Event["kind"], at: string) =>
-    adoption.events.push({ kind, at, ofPoint: kind === "startedByRoom" || kind === "endedByRoom" });
+    adoption.events.push({ kind, at, ofPoint: kind !== "started" && kind !== "ended" });
   const state = known?.state ?? "draft";
   const adHoc = known?.adHoc ?? true;
-  if (noted !== "startedByRoom" && !(noted === "endedByRoom" && endedAt !== null)) note("startedByRoom", startedAt);
+  const mayEnd = adHoc || remembered;
   // What is over holds no points.
-  const begins = state === "draft" && (endedAt === null ? !busy : adHoc);
+  const begins = state === "draft" && (endedAt === null ? !busy : mayEnd);
+  const ends = endedAt !== null && state !== "ended" && mayEnd;
+  if (remembered) {
+    if (join || begins || ends) note("rememberedByRoom", startedAt);
+  } else if (noted !== "startedByRoom" && !(noted === "endedByRoom" && endedAt !== null))
+    note("startedByRoom", startedAt);
   if (begins) {
     adoption.set = { state: "live", startedAt };
     note("started", startedAt);
   }
   if (endedAt === null || noted === "endedByRoom") return adoption;
   const byHub = state === "ended" && Date.parse(endedAt) > Date.parse(known?.endedAt ?? endedAt) - SAME_END_MS;
-  if (!byHub) note("endedByRoom", endedAt);
-  if (adHoc && state !== "ended") {
+  if (!byHub && !remembered) note("endedByRoom", endedAt);
+  if (ends) {
     adoption.set = { ...adoption.set, state: "ended", endedAt };
     note("ended", endedAt);
   }

@@ -49,6 +49,16 @@ const create = async (name: string, ...ids: PointId[]) =>
     ),
   );
 
+test("a box is told which other system carries a session, and nothing where none does", async () => {
+  const companion = { url: "https://hop.vn/1", name: "Họp" };
+  const plan = { scheduledAt: null, points: [{ id: points[0]!, role: "central" as const }] };
+  expect(made(await reception.create({ ...plan, name: "Buổi 1", companion }, "Lan")).companion).toEqual(companion);
+  await reception.create({ ...plan, name: "Buổi 2" }, "Lan");
+  const { sessions } = await reception.forBox(box);
+  expect(sessions.map((session) => session.companion)).toEqual([companion, undefined]);
+  expect(Object.keys(sessions[0]!)).not.toContain("companionUrl");
+});
+
 test("a session runs through its states, each with its time and actor", async () => {
   const { id } = await create("Buổi 1", points[0]!, points[1]!);
   wallMs += 1_000;
@@ -146,6 +156,20 @@ test("an ended session stays with its boxes for 30 days", async () => {
   expect((await reception.forBox(box)).sessions).toHaveLength(0);
 });
 
+test("of many ended sessions the last hundred stay with a box, and all that have not ended", async () => {
+  const { id: waiting } = await create("Còn chờ", points[0]!);
+  const ended: SessionId[] = [];
+  for (let n = 0; n < 103; n++) {
+    wallMs += 60_000;
+    const { id } = await create(`Buổi ${n}`, points[0]!);
+    await reception.start(id, "Lan");
+    await reception.end(id, "Lan");
+    ended.push(id);
+  }
+  const told = (await reception.forBox(box)).sessions.map(({ id }) => id);
+  expect(told).toEqual([waiting, ...ended.slice(3)]);
+});
+
 test("a lost room is noted once, only in a running session, and its return after it", async () => {
   const { id } = await create("Buổi 1", points[0]!);
   await reception.noteRoom(points[0]!, "roomLost");
@@ -180,4 +204,52 @@ test("a session's planned length reaches its boxes, four hours where nobody said
   made(await reception.create({ ...plan, plannedMinutes: 90 }, "Lan"));
   const { sessions } = await reception.forBox(box);
   expect(new Set(sessions.map(({ plannedMinutes }) => plannedMinutes))).toEqual(new Set([240, 90]));
+});
+
+test("what the hub has forgotten comes back by the word of its rooms; what it began after it was put back nobody ends", async () => {
+  const START = "2026-11-20T01:00:00.000Z";
+  const reading = (utc: string) => ({ utc, monotonicMs: 0, bootId: "", hubOffsetMs: null, hubOffsetErrorMs: null });
+  const other = makeId("box", randomId());
+  const boxOf = { serial: "02", certificatePem: "", pairedAt: "", revokedAt: null, seenAt: null };
+  await db
+    .insertInto("box")
+    .values({ ...boxOf, id: other, pointId: points[1]! })
+    .execute();
+  const say = (from: BoxId, id: SessionId, role: "central" | "delegate", endedAt: string | null, startedAt = START) =>
+    reception.adopt(from, {
+      ...{ type: "roomSessions", at: { ...reading(START), bootId: "box" } },
+      sessions: [
+        {
+          ...{ id, name: "Định kỳ", adHoc: false, by: "schedule", remembered: { role } },
+          ...{ startedAt: reading(startedAt), endedAt: endedAt === null ? null : reading(endedAt) },
+        },
+      ],
+    });
+  const lost = makeId("session", randomId());
+  await say(box, lost, "central", null);
+  expect(await reception.sessions()).toEqual([]);
+
+  await db
+    .insertInto("counter")
+    .values({ name: "memory", value: wallMs / 1_000 })
+    .execute();
+  await say(other, lost, "delegate", null);
+  await say(box, lost, "central", null);
+  await say(box, lost, "central", null);
+  const back = (await reception.session(lost))!;
+  expect(back).toMatchObject({ name: "Định kỳ", state: "live", startedAt: START });
+  expect(back.points.map(({ id, role }) => [id, role])).toEqual(
+    expect.arrayContaining([
+      [points[0]!, "central"],
+      [points[1]!, "delegate"],
+    ]),
+  );
+  expect(back.events.map(({ kind }) => kind).sort()).toEqual(["rememberedByRoom", "rememberedByRoom", "started"]);
+  await say(box, lost, "central", "2026-11-20T02:00:00.000Z");
+  expect(await reception.session(lost)).toMatchObject({ state: "ended", endedAt: "2026-11-20T02:00:00.000Z" });
+
+  const since = await create("Sau đó", points[0]!);
+  made(await reception.start(since.id, "Lan"));
+  await say(box, since.id, "central", "2026-11-20T02:00:00.000Z");
+  expect((await reception.session(since.id))!.state).toBe("live");
 });

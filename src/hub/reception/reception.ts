@@ -3,6 +3,7 @@ import type {
   AssignedSession,
   BoxId,
   BoxRoomSessions,
+  Companion,
   HubAdopted,
   HubAssignment,
   PointId,
@@ -13,13 +14,15 @@ import type {
 } from "../../protocol/protocol.ts";
 import { makeId, PLANNED_MINUTES } from "../../protocol/protocol.ts";
 import { isoUtc, randomId, type Clock, type Log } from "../../platform/platform.ts";
-import type { Database, HubDatabase, SessionEventTable } from "../database/database.ts";
-import type { SessionView } from "../http/views.ts";
+import { readMemory, type Database, type HubDatabase, type SessionEventTable } from "../database/database.ts";
+import type { SessionEventDetail, SessionEventView, SessionView } from "../http/views.ts";
 import { momentAtHub, planAdoption } from "./adoption.ts";
 import { decide, pointsFault, roomNote, type SessionAct } from "./transition.ts";
 
 /** Boxes that were switched off for a month still learn that a session has ended. */
 const ENDED_ASSIGNED_MS = 30 * 24 * 3_600_000;
+/** A box keeps what it is told on its disk, and a change of any session is told to all. */
+const ENDED_ASSIGNED = 100;
 /** States in which a session holds its rooms. */
 const RUNNING: SessionState[] = ["live", "paused"];
 
@@ -29,6 +32,8 @@ export interface SessionPlan {
   /** PLANNED_MINUTES unless said otherwise. */
   plannedMinutes?: number;
   points: { id: PointId; role: PointRole }[];
+  /** The meeting system that carries the talk, where this one does not. */
+  companion?: Companion | null | undefined;
 }
 
 export type SessionOutcome =
@@ -43,7 +48,7 @@ export interface RunningRoom {
 export interface Reception {
   create(plan: SessionPlan, actor: string): Promise<SessionOutcome>;
   start(session: SessionId, actor: string): Promise<SessionOutcome>;
-  pause(session: SessionId, actor: string): Promise<SessionOutcome>;
+  pause(session: SessionId, actor: string, reason?: string | null): Promise<SessionOutcome>;
   resume(session: SessionId, actor: string): Promise<SessionOutcome>;
   end(session: SessionId, actor: string): Promise<SessionOutcome>;
   /** Newest first. */
@@ -51,7 +56,7 @@ export interface Reception {
   session(session: SessionId): Promise<SessionView | undefined>;
   /** Rooms that a live or paused session holds; a room is in at most one. */
   running(): Promise<RunningRoom[]>;
-  /** What the box must know: sessions of its point that have not ended, or ended within 30 days. */
+  /** What the box must know: sessions of its point that have not ended, and the last hundred that ended within 30 days. */
   forBox(box: BoxId): Promise<HubAssignment>;
   /**
    * Takes note of sessions that a room began without the hub: what the hub does not know becomes an ad hoc session, a
@@ -87,7 +92,12 @@ export function createReception({ db, clock, log }: { db: HubDatabase; clock: Cl
     for (const listener of listeners) listener(session);
   };
 
-  async function act(id: SessionId, act: SessionAct, actor: string): Promise<SessionOutcome> {
+  async function act(
+    id: SessionId,
+    act: SessionAct,
+    actor: string,
+    detail?: SessionEventDetail,
+  ): Promise<SessionOutcome> {
     const outcome = await db.transaction().execute(async (trx) => {
       const session = await trx.selectFrom("session").selectAll().where("id", "=", id).executeTakeFirst();
       if (!session) return refuse("notFound", `no session ${id}`);
@@ -112,7 +122,10 @@ export function createReception({ db, clock, log }: { db: HubDatabase; clock: Cl
         .execute();
       await trx
         .insertInto("sessionEvent")
-        .values({ sessionId: id, at, kind: decision.event, actor, pointId: null })
+        .values({
+          ...{ sessionId: id, at, kind: decision.event, actor, pointId: null },
+          detail: detail ? JSON.stringify(detail) : null,
+        })
         .execute();
       await raiseRevision(trx, clock.wallMs());
       return "changed";
@@ -176,6 +189,10 @@ export function createReception({ db, clock, log }: { db: HubDatabase; clock: Cl
       const busy = known
         ? (await busyPoints(trx, id)).length > 0
         : (await runningAt(trx)).some((room) => room.pointId === pointId);
+      const putBackMs = (await readMemory(trx)) * 1_000;
+      // Only what was begun before this hub was put back can have been forgotten: a room's word ends nothing else.
+      const isForgotten = Date.parse(known?.startedAt ?? at.startedAt) < putBackMs;
+      if (mine.remembered && !isForgotten) return "same";
       const plan = planAdoption({
         ...at,
         known: known && {
@@ -184,6 +201,8 @@ export function createReception({ db, clock, log }: { db: HubDatabase; clock: Cl
           endedAt: known.endedAt,
           member: points.some((point) => point.pointId === pointId),
         },
+        remembered: mine.remembered !== undefined,
+        open: known?.adHoc === 1 && Date.parse(known.createdAt) >= putBackMs,
         noted: last?.kind as "startedByRoom" | "endedByRoom" | undefined,
         busy,
       });
@@ -196,7 +215,10 @@ export function createReception({ db, clock, log }: { db: HubDatabase; clock: Cl
             ...{ startedAt: null, endedAt: null, adHoc: 1 },
           })
           .execute();
-        await trx.insertInto("sessionPoint").values({ sessionId: id, pointId, role: "central" }).execute();
+      }
+      if (plan.join) {
+        const role = mine.remembered?.role ?? "central";
+        await trx.insertInto("sessionPoint").values({ sessionId: id, pointId, role }).execute();
       }
       if (plan.set) await trx.updateTable("session").set(plan.set).where("id", "=", id).execute();
       for (const { kind, at, ofPoint } of plan.events)
@@ -204,7 +226,7 @@ export function createReception({ db, clock, log }: { db: HubDatabase; clock: Cl
           .insertInto("sessionEvent")
           .values({ sessionId: id, at, kind, actor: null, pointId: ofPoint ? pointId : null })
           .execute();
-      if (!plan.create && !plan.set && plan.events.length === 0) return "same";
+      if (!plan.join && !plan.set && plan.events.length === 0) return "same";
       await raiseRevision(trx, clock.wallMs());
       return "changed";
     });
@@ -256,6 +278,8 @@ export function createReception({ db, clock, log }: { db: HubDatabase; clock: Cl
             createdAt: at,
             startedAt: null,
             endedAt: null,
+            companionUrl: plan.companion?.url ?? null,
+            companionName: plan.companion?.name ?? null,
           })
           .execute();
         await trx
@@ -275,7 +299,7 @@ export function createReception({ db, clock, log }: { db: HubDatabase; clock: Cl
       return { ok: true, session: (await views(db, id))[0]! };
     },
     start: (session, actor) => act(session, "start", actor),
-    pause: (session, actor) => act(session, "pause", actor),
+    pause: (session, actor, reason) => act(session, "pause", actor, reason ? { text: reason } : undefined),
     resume: (session, actor) => act(session, "resume", actor),
     end: (session, actor) => act(session, "end", actor),
     sessions: () => views(db),
@@ -289,20 +313,26 @@ export function createReception({ db, clock, log }: { db: HubDatabase; clock: Cl
           .where("box.id", "=", box)
           .executeTakeFirst();
         if (!point) throw new ReceptionError(`no box ${box}`);
-        const rows = await trx
+        const ofPoint = trx
           .selectFrom("session")
           .innerJoin("sessionPoint", "sessionPoint.sessionId", "session.id")
           .select(["id", "name", "state", "role", "scheduledAt", "plannedMinutes", "startedAt", "endedAt"])
-          .where("pointId", "=", point.id)
-          .where((where) =>
-            where.or([
-              where("state", "!=", "ended"),
-              where("endedAt", ">=", isoUtc(clock.wallMs() - ENDED_ASSIGNED_MS)),
-            ]),
-          )
-          .orderBy("createdAt")
+          .select(["companionUrl", "companionName", "createdAt"])
+          .where("pointId", "=", point.id);
+        const ended = await ofPoint
+          .where("state", "=", "ended")
+          .where("endedAt", ">=", isoUtc(clock.wallMs() - ENDED_ASSIGNED_MS))
+          .orderBy("endedAt", "desc")
+          .limit(ENDED_ASSIGNED)
           .execute();
-        const sessions: AssignedSession[] = rows;
+        const rows = [...ended, ...(await ofPoint.where("state", "!=", "ended").execute())].sort((a, b) =>
+          a.createdAt.localeCompare(b.createdAt),
+        );
+        const sessions = rows.map((row): AssignedSession => {
+          const { companionUrl, companionName, createdAt: _, ...session } = row;
+          const companion = companionOf({ companionUrl, companionName });
+          return { ...session, ...(companion && { companion }) };
+        });
         return { type: "assignment", revision: await revision(trx), point, sessions };
       }),
     onChange(listener) {
@@ -314,6 +344,14 @@ export function createReception({ db, clock, log }: { db: HubDatabase; clock: Cl
 
 const refuse = (code: (SessionOutcome & { ok: false })["code"], detail: string) =>
   ({ ok: false, code, detail }) as const;
+
+const companionOf = ({
+  companionUrl: url,
+  companionName: name,
+}: {
+  companionUrl: string | null;
+  companionName: string | null;
+}): Companion | null => (url === null || name === null ? null : { url, name });
 
 const runningAt = (db: HubDatabase) =>
   db
@@ -373,25 +411,30 @@ async function views(db: HubDatabase, only?: SessionId): Promise<SessionView[]> 
     db
       .selectFrom("sessionEvent")
       .leftJoin("bridgePoint", "bridgePoint.id", "sessionEvent.pointId")
-      .select(["sessionId", "at", "kind", "actor", "pointId", "name", "cause"])
+      .select(["sessionId", "at", "kind", "actor", "pointId", "name", "cause", "detail"])
       .$if(only !== undefined, (query) => query.where("sessionId", "=", only!))
       .orderBy("sessionEvent.id")
       .execute(),
   ]);
   const pointsOf = Map.groupBy(points, (point) => point.sessionId);
   const eventsOf = Map.groupBy(events, (event) => event.sessionId);
-  return sessions.map((session) => ({
+  return sessions.map(({ companionUrl, companionName, ...session }) => ({
     ...session,
+    companion: companionOf({ companionUrl, companionName }),
     adHoc: session.adHoc === 1,
     points: (pointsOf.get(session.id) ?? []).map(({ id, name, role }) => ({ id, name, role })),
     events: (eventsOf.get(session.id) ?? []).map(eventView),
   }));
 }
 
-const eventView = (event: Omit<SessionEventTable, "id"> & { name: string | null }): SessionView["events"][number] => ({
+/** An event of the database, with the name of its point, as the desk is shown it. */
+export const eventView = (
+  event: Omit<SessionEventTable, "id" | "sessionId"> & { name: string | null },
+): SessionEventView => ({
   at: event.at,
   kind: event.kind,
   actor: event.actor,
   point: event.pointId === null ? null : { id: event.pointId, name: event.name ?? "" },
   ...(event.cause == null ? {} : { cause: event.cause }),
+  ...(event.detail == null ? {} : { detail: JSON.parse(event.detail) as SessionEventDetail }),
 });

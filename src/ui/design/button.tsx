@@ -45,6 +45,29 @@ export function Button(props: ButtonProps) {
   );
 }
 
+/** Chooses files. The browser's own control speaks the browser's language and not the page's. */
+export function FileButton(props: Look & { busy: boolean; describedBy: string; onFiles: (files: File[]) => void }) {
+  const Icon = props.icon;
+  return (
+    <label class={`${classes(props)} file-button`}>
+      {Icon && <Icon size={18} aria-hidden="true" />}
+      <span>{props.children}</span>
+      <input
+        type="file"
+        multiple
+        disabled={props.busy}
+        aria-describedby={props.describedBy}
+        onChange={(event) => {
+          const files = [...(event.currentTarget.files ?? [])];
+          // The same files chosen once more are a change again.
+          event.currentTarget.value = "";
+          if (files.length > 0) props.onFiles(files);
+        }}
+      />
+    </label>
+  );
+}
+
 /** A link that looks like a button, where the next act is on another page. */
 export function ButtonLink(props: Look & { href: string }) {
   const Icon = props.icon;

@@ -18,10 +18,44 @@ interface FieldProps {
   id?: string;
 }
 
+interface Words {
+  id: string;
+  label: string;
+  hint?: string | undefined;
+  error?: string | undefined;
+  narrow?: boolean | undefined;
+}
+
+/** What an input or a list of choices has around it. */
+function Labelled({ id, label, hint, error, narrow, children }: Words & { children: ComponentChildren }) {
+  return (
+    <div class={`field${error ? " field-wrong" : ""}${narrow ? " field-narrow" : ""}`}>
+      <label for={id}>{label}</label>
+      {hint && (
+        <p class="hint" id={`${id}-hint`}>
+          {hint}
+        </p>
+      )}
+      {error && (
+        <p class="field-error" id={`${id}-error`}>
+          {error}
+        </p>
+      )}
+      <div class="field-box">{children}</div>
+    </div>
+  );
+}
+
+/** For the box itself: what {@link Labelled} says of it. */
+const described = ({ id, hint, error }: Words) => ({
+  "aria-invalid": error ? ("true" as const) : undefined,
+  "aria-describedby": [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(" ") || undefined,
+});
+
 export function Field(props: FieldProps) {
   const made = useId();
   const id = props.id ?? made;
-  const described = [props.hint && `${id}-hint`, props.error && `${id}-error`].filter(Boolean).join(" ");
+  const words = { id, label: props.label, hint: props.hint, error: props.error, narrow: props.narrow };
   const attributes: InputHTMLAttributes = {
     type: props.type ?? "text",
     value: props.value,
@@ -30,31 +64,17 @@ export function Field(props: FieldProps) {
     onInput: (event) => props.onInput(event.currentTarget.value),
   };
   return (
-    <div class={`field${props.error ? " field-wrong" : ""}${props.narrow ? " field-narrow" : ""}`}>
-      <label for={id}>{props.label}</label>
-      {props.hint && (
-        <p class="hint" id={`${id}-hint`}>
-          {props.hint}
-        </p>
-      )}
-      {props.error && (
-        <p class="field-error" id={`${id}-error`}>
-          {props.error}
-        </p>
-      )}
-      <div class="field-box">
-        <input
-          id={id}
-          {...attributes}
-          maxLength={props.maxLength}
-          autofocus={props.autofocus}
-          aria-invalid={props.error ? "true" : undefined}
-          aria-describedby={described || undefined}
-          onPaste={props.onPaste}
-        />
-        {props.after}
-      </div>
-    </div>
+    <Labelled {...words}>
+      <input
+        id={id}
+        {...attributes}
+        maxLength={props.maxLength}
+        autofocus={props.autofocus}
+        {...described(words)}
+        onPaste={props.onPaste}
+      />
+      {props.after}
+    </Labelled>
   );
 }
 
@@ -75,44 +95,30 @@ interface SelectProps {
 
 export function SelectField(props: SelectProps) {
   const id = useId();
-  const described = [props.hint && `${id}-hint`, props.error && `${id}-error`].filter(Boolean).join(" ");
+  const words = { id, label: props.label, hint: props.hint, error: props.error };
   const options = (choices: Choice[]) => choices.map(({ value, label }) => <option value={value}>{label}</option>);
   return (
-    <div class={`field${props.error ? " field-wrong" : ""}`}>
-      <label for={id}>{props.label}</label>
-      {props.hint && (
-        <p class="hint" id={`${id}-hint`}>
-          {props.hint}
-        </p>
-      )}
-      {props.error && (
-        <p class="field-error" id={`${id}-error`}>
-          {props.error}
-        </p>
-      )}
-      <div class="field-box">
-        <select
-          id={id}
-          value={props.value}
-          aria-invalid={props.error ? "true" : undefined}
-          aria-describedby={described || undefined}
-          onChange={(event) => props.onChange(event.currentTarget.value)}
-        >
-          {props.placeholder !== undefined && <option value="">{props.placeholder}</option>}
-          {props.groups
-            .filter((group) => group.choices.length > 0)
-            .map((group) =>
-              group.label ? <optgroup label={group.label}>{options(group.choices)}</optgroup> : options(group.choices),
-            )}
-        </select>
-      </div>
-    </div>
+    <Labelled {...words}>
+      <select
+        id={id}
+        value={props.value}
+        {...described(words)}
+        onChange={(event) => props.onChange(event.currentTarget.value)}
+      >
+        {props.placeholder !== undefined && <option value="">{props.placeholder}</option>}
+        {props.groups
+          .filter((group) => group.choices.length > 0)
+          .map((group) =>
+            group.label ? <optgroup label={group.label}>{options(group.choices)}</optgroup> : options(group.choices),
+          )}
+      </select>
+    </Labelled>
   );
 }
 
 /** A row of choices of which one holds: radio buttons that look like tabs. */
 export function Segmented(props: {
-  legend: string;
+  legend: ComponentChildren;
   hideLegend?: boolean;
   name: string;
   value: string;

@@ -1,9 +1,13 @@
 import { Maximize2, ZoomIn, ZoomOut } from "lucide-preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { TIMELINE } from "../text/desk.ts";
+import { TIMELINE } from "../text/recordings.ts";
+import { TIMELINE_LOG } from "../text/timeline.ts";
 import { clockTime, clockTimeSeconds, duration } from "../text/format.ts";
 import { IconButton } from "./button.tsx";
+import { TimelineMarks, type TimelineMark } from "./timeline-marks.tsx";
 import { type Bar, follow, pan, position, type Span, ticks, zoom } from "./timeline-scale.ts";
+import { Waveform } from "./waveform-canvas.tsx";
+import type { Sound, Stretch } from "./waveform.ts";
 
 export interface TimelineGap extends Span {
   words: string;
@@ -15,6 +19,8 @@ export interface TimelineRow {
   note: string;
   bars: Bar[];
   gaps: TimelineGap[];
+  /** How loud it is there, as far as that is known, and where the stretches are that can be heard. */
+  sound?: { of: Sound; stretches: readonly Stretch[] } | undefined;
 }
 interface Props {
   rows: TimelineRow[];
@@ -22,7 +28,9 @@ interface Props {
   cursor: number;
   onSeek: (at: number) => void;
   /** Things that happened to the whole session, drawn on top. */
-  marks: { at: number; words: string }[];
+  marks: readonly TimelineMark[];
+  /** What happened last before the cursor, in words. */
+  latest: string | undefined;
   /** The row whose sound is heard. */
   chosen: string | null;
   onChoose: (id: string) => void;
@@ -112,6 +120,9 @@ export function Timeline(props: Props) {
             <IconButton icon={ZoomIn} label={TIMELINE.zoomIn} onPress={() => zoomBy(ZOOM_STEP)} />
             <IconButton icon={Maximize2} label={TIMELINE.zoomAll} disabled={!zoomed} onPress={() => setView(whole)} />
           </div>
+          <p class="timeline-marks-name" aria-hidden="true">
+            {TIMELINE_LOG.name}
+          </p>
           <ul aria-label={TIMELINE.label(rows.length)}>
             {rows.map((row) => (
               <li key={row.id}>
@@ -146,23 +157,15 @@ export function Timeline(props: Props) {
                 {label(at)}
               </span>
             ))}
-            {props.marks
-              .filter(({ at }) => at >= view.from && at <= view.to)
-              .map(({ at, words }) => (
-                <i
-                  key={`${at}${words}`}
-                  class="timeline-mark"
-                  title={words}
-                  style={{ left: percent(position(view, at)) }}
-                />
-              ))}
           </div>
+          <TimelineMarks marks={props.marks} view={view} label={TIMELINE_LOG.label} onSeek={props.onSeek} />
           {rows.map((row) => (
             <div
               key={row.id}
               class={`timeline-row${row.id === props.chosen ? " timeline-chosen" : ""}`}
               aria-hidden="true"
             >
+              {row.sound && <Waveform sound={row.sound.of} stretches={row.sound.stretches} view={view} />}
               {row.bars
                 .filter((bar) => inView(view, bar))
                 .map((bar) => (
@@ -201,12 +204,23 @@ export function Timeline(props: Props) {
           />
         </div>
       </div>
-      <p class="hint">{TIMELINE.hint}</p>
+      <p class="timeline-latest">
+        <b>{TIMELINE_LOG.latest}</b> {props.latest ?? TIMELINE_LOG.none}
+      </p>
+      <p class="hint">
+        {TIMELINE.hint} {TIMELINE_LOG.hint}
+      </p>
       <ul class="timeline-legend" aria-label={TIMELINE.legend}>
         {(["province", "hub", "waiting", "refused", "hubCopy", "gap"] as const).map((state) => (
           <li key={state}>
             <i class={`bar bar-${state}`} aria-hidden="true" />
             {TIMELINE[state]}
+          </li>
+        ))}
+        {(["mark", "break", "trouble", "act"] as const).map((kind) => (
+          <li key={kind}>
+            <i class={`timeline-mark timeline-mark-${kind}`} aria-hidden="true" />
+            {TIMELINE_LOG.kinds[kind]}
           </li>
         ))}
       </ul>

@@ -2,25 +2,64 @@ import { hc, type ClientResponse } from "hono/client";
 import type { DeskApi } from "../../hub/http/http.ts";
 import type {
   ErrorView,
+  LoudnessView,
   PointView,
   RecordingSummaryView,
-  RecordingView,
+  RecordingOverview,
+  ReleasesView,
+  ReleaseView,
+  RoomRecordingView,
   SessionView,
+  StickDefaultsView,
+  StickView,
   UserView,
 } from "../../hub/http/views.ts";
-import type { BoxId, PointId, PointRole, SessionId } from "../../protocol/protocol.ts";
+import type {
+  BoxId,
+  DeviceOrder,
+  LayoutMode,
+  PointId,
+  PointRole,
+  SessionId,
+  Stage,
+  Track,
+  Unsynced,
+} from "../../protocol/protocol.ts";
 
 /** A refusal of the hub, or no answer at all. */
 export type Refusal = ErrorView["code"] | "noAnswer";
-export type Answer<T> = { ok: true; value: T } | { ok: false; code: Refusal };
+export type Answer<T> =
+  | { ok: true; value: T }
+  | ({ ok: false; code: Refusal } & Pick<ErrorView, "by" | "faults" | "reset" | "reason">);
 
-export type SessionAct = "start" | "pause" | "resume" | "end";
+export type SessionAct = "start" | "resume" | "end";
+/** What the desk can do to one room of a running session. */
+export type RoomAct =
+  | { act: "mute"; reason: string | null }
+  | { act: "unmute" | "callUp" | "standBy" | "lowerHand" }
+  | { act: "gain"; gainDb: number }
+  | { act: "message"; text: string | null };
+export interface LayoutWish {
+  mode: LayoutMode;
+  onScreen: PointId[];
+  /** Revision of the stage that was on the screen when the button was pressed. */
+  seen: number;
+}
 export type PairingTarget = { pointId: PointId; replace: boolean } | { pointName: string };
 export interface NewSession {
   name: string;
   scheduledAt: string | null;
   plannedMinutes: number;
   points: { id: PointId; role: PointRole }[];
+  companion: { url: string; name: string } | null;
+}
+
+/** As typed. */
+export interface StickWish {
+  host: string;
+  port: string;
+  network: { address: string; gateway: string; dns: string[]; vlan: string; proxy: string };
+  ntp: string[];
 }
 
 export interface Api {
@@ -31,15 +70,40 @@ export interface Api {
   points(): Promise<Answer<PointView[]>>;
   pair(code: string, target: PairingTarget): Promise<Answer<{ point: { id: PointId; name: string } }>>;
   revoke(box: BoxId): Promise<Answer<unknown>>;
+  /** With what may be lost at most; null: nothing. */
+  reset(box: BoxId, acceptLoss: Unsynced | null): Promise<Answer<object>>;
+  resetStick(box: BoxId, acceptLoss: Unsynced | null): Promise<Answer<StickView>>;
+  stickDefaults(): Promise<Answer<StickDefaultsView>>;
+  makeStick(wish: StickWish): Promise<Answer<StickView>>;
+  /** An empty list: as the box thinks best. */
+  orderDevices(point: PointId, change: Partial<DeviceOrder>): Promise<Answer<unknown>>;
   createSession(session: NewSession): Promise<Answer<SessionView>>;
   act(session: SessionId, act: SessionAct): Promise<Answer<SessionView>>;
+  pause(session: SessionId, reason: string | null): Promise<Answer<SessionView>>;
+  setLayout(session: SessionId, wish: LayoutWish): Promise<Answer<Stage>>;
+  actOnRoom(session: SessionId, point: PointId, act: RoomAct): Promise<Answer<Stage>>;
+  /** Null ends the one that was noted. */
+  interrupt(session: SessionId, reason: string | null): Promise<Answer<Stage>>;
+  mark(session: SessionId, label: string): Promise<Answer<Stage>>;
   recordings(): Promise<Answer<RecordingSummaryView[]>>;
-  recording(session: SessionId): Promise<Answer<RecordingView>>;
+  recording(session: SessionId): Promise<Answer<RecordingOverview>>;
+  /** With every segment. */
+  roomRecording(session: SessionId, point: PointId): Promise<Answer<RoomRecordingView>>;
+  loudness(session: SessionId, point: PointId, track: Track): Promise<Answer<LoudnessView>>;
   declareLost(session: SessionId, point: PointId): Promise<Answer<unknown>>;
+  releases(): Promise<Answer<ReleasesView>>;
+  beginRelease(signed: { manifest: string; signature: string }): Promise<Answer<ReleaseView>>;
+  sendPiece(id: string, name: string, atByte: number, piece: Blob): Promise<Answer<ReleaseView>>;
+  importRelease(folder: string): Promise<Answer<ReleaseView>>;
+  publishRelease(id: string, firstRing: BoxId[]): Promise<Answer<ReleaseView>>;
+  pauseRelease(id: string): Promise<Answer<ReleaseView>>;
+  continueRelease(id: string, wish: { retry?: boolean; openToAll?: boolean }): Promise<Answer<ReleaseView>>;
 }
 
 /** Longer than any answer takes on a line that works; then the desk says that the hub is silent. */
 const PATIENCE_MS = 8_000;
+/** Of what the hub copies, or takes in, and then reads through. */
+const LONG_PATIENCE_MS = 10 * 60_000;
 
 interface Listeners {
   /** The hub's clock minus this machine's, from each answer's Date (RFC 9110, 6.6.1; whole seconds). */
@@ -49,20 +113,23 @@ interface Listeners {
 }
 
 export function createApi({ onClock, onSignedOut }: Listeners): Api {
-  const client = hc<DeskApi>(location.origin, {
-    fetch: (input: RequestInfo | URL, init?: RequestInit) =>
-      fetch(input, { ...init, signal: AbortSignal.timeout(PATIENCE_MS) }),
-  }).api;
+  const within = (ms: number) => (input: RequestInfo | URL, init?: RequestInit) =>
+    fetch(input, { ...init, signal: AbortSignal.timeout(ms) });
+  const client = hc<DeskApi>(location.origin, { fetch: within(PATIENCE_MS) }).api;
+  const patient = hc<DeskApi>(location.origin, { fetch: within(LONG_PATIENCE_MS) }).api;
 
-  async function ask<T>(request: Promise<ClientResponse<T>>): Promise<Answer<T>> {
+  async function ask<T>(
+    request: Promise<Pick<ClientResponse<T>, "headers" | "ok"> & { json(): Promise<unknown> }>,
+  ): Promise<Answer<T>> {
     try {
       const response = await request;
       const date = Date.parse(response.headers.get("date") ?? "");
       if (!Number.isNaN(date)) onClock(date + 500 - Date.now());
       if (response.ok) return { ok: true, value: (await response.json()) as T };
-      const { code } = (await response.json()) as ErrorView;
+      const { code, by, faults, reset, reason } = (await response.json()) as ErrorView;
       if (code === "notSignedIn") onSignedOut();
-      return { ok: false, code };
+      const more = { ...(by && { by }), ...(faults && { faults }), ...(reset && { reset }), ...(reason && { reason }) };
+      return { ok: false, code, ...more };
     } catch {
       return { ok: false, code: "noAnswer" };
     }
@@ -76,11 +143,42 @@ export function createApi({ onClock, onSignedOut }: Listeners): Api {
     points: () => ask(client.points.$get()),
     pair: (code, target) => ask(client.pairing.$post({ json: { code, ...target } })),
     revoke: (box) => ask(client.boxes[":box"].revoke.$post({ param: { box } })),
+    reset: (box, acceptLoss) => ask(client.boxes[":box"].reset.$post({ param: { box }, json: { acceptLoss } })),
+    resetStick: (box, acceptLoss) =>
+      ask(client.boxes[":box"]["reset-stick"].$post({ param: { box }, json: { acceptLoss } })),
+    stickDefaults: () => ask(client.stick.$get()),
+    makeStick: (wish) => ask(client.stick.$post({ json: wish })),
+    orderDevices: (point, change) => ask(client.points[":point"].devices.$post({ param: { point }, json: change })),
     createSession: (session) => ask(client.sessions.$post({ json: session })),
     act: (id, act) => ask(client.sessions[":id"][":act"].$post({ param: { id, act } })),
+    pause: (id, reason) => ask(client.sessions[":id"].pause.$post({ param: { id }, json: { reason } })),
+    setLayout: (id, wish) => ask(client.sessions[":id"].stage.layout.$post({ param: { id }, json: wish })),
+    actOnRoom: (id, point, act) =>
+      ask(client.sessions[":id"].stage.rooms[":point"].$post({ param: { id, point }, json: act })),
+    interrupt: (id, reason) =>
+      ask(
+        reason === null
+          ? client.sessions[":id"].stage.interruption.end.$post({ param: { id } })
+          : client.sessions[":id"].stage.interruption.$post({ param: { id }, json: { reason } }),
+      ),
+    mark: (id, label) => ask(client.sessions[":id"].marks.$post({ param: { id }, json: { label } })),
     recordings: () => ask(client.recordings.$get()),
     declareLost: (session, point) =>
       ask(client.recordings[":session"][":point"].lost.$post({ param: { session, point } })),
-    recording: (session) => ask(client.recordings[":session"].$get({ param: { session } })),
+    recording: (session) => ask(client.recordings[":session"].overview.$get({ param: { session } })),
+    loudness: (session, point, track) =>
+      ask(client.recordings[":session"][":point"].loudness[":track"].$get({ param: { session, point, track } })),
+    releases: () => ask(client.releases.$get()),
+    beginRelease: (signed) => ask(client.releases.$post({ json: signed })),
+    sendPiece: (id, name, atByte, piece) =>
+      ask<ReleaseView>(
+        within(LONG_PATIENCE_MS)(`/api/releases/${id}/files/${name}?at=${atByte}`, { method: "PUT", body: piece }),
+      ),
+    importRelease: (folder) => ask(patient.releases.import.$post({ json: { folder } })),
+    publishRelease: (id, firstRing) =>
+      ask(client.releases[":id"].publish.$post({ param: { id }, json: { firstRing } })),
+    pauseRelease: (id) => ask(client.releases[":id"].pause.$post({ param: { id } })),
+    continueRelease: (id, wish) => ask(client.releases[":id"].continue.$post({ param: { id }, json: wish })),
+    roomRecording: (session, point) => ask(client.recordings[":session"][":point"].$get({ param: { session, point } })),
   };
 }

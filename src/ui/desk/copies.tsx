@@ -1,7 +1,7 @@
 import { CircleCheck, HardDrive, Landmark, type LucideIcon, Server } from "lucide-preact";
 import type { CopyView } from "../../hub/http/views.ts";
 import { Alert, Badge, Progress } from "../design/states.tsx";
-import { COPIES } from "../text/desk.ts";
+import { COPIES } from "../text/recordings.ts";
 import { percent } from "../text/format.ts";
 
 /** One word for a list: how far the copies have come. */

@@ -19,7 +19,10 @@ const SessionPage = late(() => import("./session.tsx").then(({ SessionPage }) =>
 const RecordingsPage = late(() => import("./recordings.tsx").then(({ RecordingsPage }) => RecordingsPage));
 const RecordingPage = late(() => import("./recording.tsx").then(({ RecordingPage }) => RecordingPage));
 const PointsPage = late(() => import("./points.tsx").then(({ PointsPage }) => PointsPage));
+const PointPage = late(() => import("./point.tsx").then(({ PointPage }) => PointPage));
 const PairingPage = late(() => import("./pairing.tsx").then(({ PairingPage }) => PairingPage));
+const StickPage = late(() => import("./stick.tsx").then(({ StickPage }) => StickPage));
+const ReleasesPage = late(() => import("./releases.tsx").then(({ ReleasesPage }) => ReleasesPage));
 const LATE = [
   RoomsPage,
   SessionsPage,
@@ -28,7 +31,10 @@ const LATE = [
   RecordingsPage,
   RecordingPage,
   PointsPage,
+  PointPage,
   PairingPage,
+  StickPage,
+  ReleasesPage,
 ];
 
 /** Long enough for home to be whole; after that a hub that falls silent takes no page away. */
@@ -84,7 +90,10 @@ function Inside() {
           <Route path={ROUTES.recordings} component={RecordingsPage} />
           <Route path={ROUTES.recording(":id")} component={RecordingPage} />
           <Route path={ROUTES.points} component={PointsPage} />
+          <Route path={ROUTES.point(":id")} component={PointPage} />
           <Route path={ROUTES.pairing} component={PairingPage} />
+          <Route path={ROUTES.stick} component={StickPage} />
+          <Route path={ROUTES.releases} component={ReleasesPage} />
           <Route default component={NotFound} />
         </Router>
       </Loaded>

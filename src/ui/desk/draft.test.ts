@@ -12,11 +12,23 @@ test("a whole draft becomes a session at that time in Việt Nam", () => {
     name: "Buổi tiếp",
     scheduledAt: "2026-11-23T01:00:00.000Z",
     plannedMinutes: 240,
+    companion: null,
     points: [
       { id: a, role: "delegate" },
       { id: b, role: "central" },
     ],
   });
+});
+
+test("another meeting system needs an https address and a name", () => {
+  const url = "https://gomeet.vnpt.vn/hop/123?mat-khau=1";
+  const companion = { url, name: "VNPT GoMeet" };
+  const filled = { ...draft, companionUrl: ` ${url} `, companionName: " VNPT GoMeet" };
+  expect(faultsOf(filled)).toEqual([]);
+  expect(toSession(filled).companion).toEqual(companion);
+  expect(faultsOf({ ...filled, companionName: "" })).toEqual(["missingCompanionName"]);
+  for (const companionUrl of ["http://gomeet.vnpt.vn/", "gomeet.vnpt.vn", "https://ai:mat-khau@gomeet.vnpt.vn/", ""])
+    expect(faultsOf({ ...filled, companionUrl })).toEqual(["wrongCompanion"]);
 });
 
 test("what is missing is named, and a session without an hour is in order", () => {

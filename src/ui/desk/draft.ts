@@ -1,4 +1,4 @@
-import { PLANNED_MINUTES, type PointId, type PointRole } from "../../protocol/protocol.ts";
+import { COMPANION_ADDRESS, PLANNED_MINUTES, type PointId, type PointRole } from "../../protocol/protocol.ts";
 import { dateFieldValue, fold, instantOf, longDate } from "../text/format.ts";
 import type { NewSession } from "./api.ts";
 
@@ -12,9 +12,19 @@ export interface Draft {
   plannedMinutes?: number;
   points: PointId[];
   central: PointId | "";
+  /** The other meeting system; empty or absent where this one carries the talk. */
+  companionUrl?: string;
+  companionName?: string;
 }
 
-export type DraftFault = "missingName" | "missingDate" | "missingTime" | "missingPoints" | "missingCentral";
+export type DraftFault =
+  | "missingName"
+  | "missingDate"
+  | "missingTime"
+  | "missingPoints"
+  | "missingCentral"
+  | "wrongCompanion"
+  | "missingCompanionName";
 
 export function faultsOf(draft: Draft): DraftFault[] {
   const faults: DraftFault[] = [];
@@ -23,13 +33,22 @@ export function faultsOf(draft: Draft): DraftFault[] {
   if (draft.date && !draft.time) faults.push("missingTime");
   if (draft.points.length === 0) faults.push("missingPoints");
   else if (!draft.central || !draft.points.includes(draft.central)) faults.push("missingCentral");
+  const { url, name } = companionOf(draft);
+  if (url ? !COMPANION_ADDRESS.test(url) : name) faults.push("wrongCompanion");
+  if (url && !name) faults.push("missingCompanionName");
   return faults;
 }
+
+const companionOf = ({ companionUrl = "", companionName = "" }: Draft) => ({
+  url: companionUrl.trim(),
+  name: companionName.trim(),
+});
 
 export const toSession = (draft: Draft): NewSession => ({
   name: draft.name.trim(),
   scheduledAt: draft.date && draft.time ? instantOf(draft.date, draft.time) : null,
   plannedMinutes: draft.plannedMinutes ?? PLANNED_MINUTES,
+  companion: companionOf(draft).url === "" ? null : companionOf(draft),
   points: draft.points.map((id) => ({
     id,
     role: (id === draft.central ? "central" : "delegate") satisfies PointRole,

@@ -1,10 +1,17 @@
 import type { SessionEventView } from "../../hub/http/views.ts";
-import { EVENT_BY_SYSTEM, EVENT_WORDS, SESSION, UNKNOWN_CAUSE } from "../text/desk.ts";
+import { RECORDING } from "../text/recordings.ts";
+import { EVENT_BY_SYSTEM, EVENT_WORDS, eventDetail, SESSION, UNKNOWN_CAUSE } from "../text/sessions.ts";
 import { clockTimeSeconds, sameDay, shortDate } from "../text/format.ts";
 import { alarmTitle } from "../text/terms.ts";
 
+interface Props {
+  events: SessionEventView[];
+  /** Where there is a recording of it: shows that moment. */
+  onSeek?: (at: number) => void;
+}
+
 /** The session's log, newest first: what, where, who. */
-export function EventLog({ events }: { events: SessionEventView[] }) {
+export function EventLog({ events, onSeek }: Props) {
   if (events.length === 0) return <p class="soft">{SESSION.noEvents}</p>;
   const first = events[0]!.at;
   const oneDay = events.every(({ at }) => sameDay(at, first));
@@ -22,8 +29,19 @@ export function EventLog({ events }: { events: SessionEventView[] }) {
               {event.point && `: ${event.point.name}`}
             </b>{" "}
             {event.cause !== undefined && <>{alarmTitle(event.cause) ?? UNKNOWN_CAUSE} </>}
+            {event.detail && <>{eventDetail(event.detail)} </>}
             <span class="soft">{event.actor ?? EVENT_BY_SYSTEM}</span>
           </span>
+          {onSeek && event.kind !== "created" && (
+            <button
+              type="button"
+              class="link"
+              aria-label={`${RECORDING.seek} ${clockTimeSeconds(event.at)}`}
+              onClick={() => onSeek(Date.parse(event.at))}
+            >
+              {RECORDING.seek}
+            </button>
+          )}
         </li>
       ))}
     </ol>

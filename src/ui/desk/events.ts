@@ -1,3 +1,4 @@
+import type { LevelsView } from "../../hub/http/views.ts";
 import type { Api } from "./api.ts";
 import { DESK_EVENTS, type DeskEvent } from "./facts.ts";
 
@@ -12,6 +13,7 @@ const RETRY_MS = 2_000;
 export function openEvents(options: {
   api: Api;
   onEvent: (event: DeskEvent) => void;
+  onLevels: (levels: LevelsView) => void;
   onLink: (answering: boolean) => void;
 }): () => void {
   let source: EventSource | undefined;
@@ -47,6 +49,9 @@ export function openEvents(options: {
         options.onLink(true);
         options.onEvent({ type, data: JSON.parse(message.data) });
       });
+    opened.addEventListener("levels", (message: MessageEvent<string>) =>
+      options.onLevels(JSON.parse(message.data) as LevelsView),
+    );
     opened.onerror = () => {
       options.onLink(false);
       // Refused: `me` finds out whether we are signed out; otherwise it is tried again.

@@ -41,6 +41,7 @@ const room = (name: string, change: Partial<RoomView> = {}): RoomView => ({
   connected: true,
   seenAt: at(0),
   health: health(),
+  alarms: [],
   live: ["video", "audio"],
   session: null,
   pendingSegments: 0,
@@ -49,6 +50,7 @@ const room = (name: string, change: Partial<RoomView> = {}): RoomView => ({
 const session = (name: string, change: Partial<SessionView> = {}): SessionView => ({
   id: `session-${name}` as SessionId,
   name,
+  companion: null,
   state: "draft",
   scheduledAt: null,
   plannedMinutes: 240,
@@ -62,7 +64,7 @@ const session = (name: string, change: Partial<SessionView> = {}): SessionView =
 });
 const hubDisk = { state: "ok", freeBytes: 1e12 } as const;
 const snapshot = (rooms: RoomView[], sessions: SessionView[] = []) =>
-  reduce(NO_FACTS, { type: "snapshot", data: { rooms, sessions, waitingBoxes: 1, hubDisk } });
+  reduce(NO_FACTS, { type: "snapshot", data: { rooms, sessions, stages: [], waitingBoxes: 1, hubDisk } });
 const inSession = (state: "live" | "paused") =>
   ({ id: "session-s" as SessionId, name: "s", role: "delegate", state }) as const;
 
@@ -78,7 +80,7 @@ describe("events", () => {
     const before = withRecordings(snapshot([room("a"), room("b")]), [summary]);
     const after = reduce(before, {
       type: "snapshot",
-      data: { rooms: [room("c")], sessions: [], waitingBoxes: 0, hubDisk },
+      data: { rooms: [room("c")], sessions: [], stages: [], waitingBoxes: 0, hubDisk },
     });
     expect([...after.rooms.keys()]).toEqual(["point-c"]);
     expect(after.recordings?.size).toBe(1);
@@ -108,6 +110,10 @@ describe("who needs help", () => {
     ]);
     expect(allRooms(facts, NOW).map((r) => r.room.point.name)).toEqual(["silent", "slow", "well", "off", "empty"]);
   });
+  test("a box whose identity is damaged at the hub is an alarm at any time, and the only one of its room", () => {
+    const damaged = roomFacts(room("a", { connected: false, identityDamaged: true }), new Set());
+    expect(damaged).toMatchObject({ need: "bad", lamps: { troubles: ["identityDamaged"] } });
+  });
   test("a room that is away is an alarm in a session and shortly before one", () => {
     const away = room("a", { connected: false });
     expect(roomFacts(away, new Set()).need).toBe("away");
@@ -118,6 +124,15 @@ describe("who needs help", () => {
     expect(allRooms(soon, NOW)[0]?.need).toBe("bad");
     expect(allRooms(later, NOW)[0]?.need).toBe("away");
   });
+  test("two boxes with one identity are said first, before what either of them says of itself", () => {
+    const twins = room("a", {
+      alarms: [{ cause: "identityTwin", since: at(0) }],
+      health: health({ picture: "black" }),
+    });
+    const { lamps, need } = roomFacts(twins, new Set());
+    expect([lamps.troubles, lamps.link, need]).toEqual([["identityTwin", "pictureBlack"], "warn", "bad"]);
+  });
+
   test("whether it records is what the file does, and unknown while the room is away", () => {
     const growing = health({ recording: { ...health().recording, growing: true } });
     expect(roomFacts(room("a", { health: growing }), new Set()).recording).toBe(true);

@@ -1,5 +1,5 @@
 import type { DeskEvents, HubDiskView, RecordingSummaryView, RoomView, SessionView } from "../../hub/http/views.ts";
-import { type Lamps, lampsOf, type PointId, type SessionId } from "../../protocol/protocol.ts";
+import { type Lamps, lampsOf, type PointId, type SessionId, type Stage } from "../../protocol/protocol.ts";
 import { byName } from "../text/format.ts";
 
 /** What the desk knows and what follows from it. Pure: events in, facts out; times are milliseconds since 1970. */
@@ -8,6 +8,8 @@ export interface Facts {
   loaded: boolean;
   rooms: ReadonlyMap<PointId, RoomView>;
   sessions: ReadonlyMap<SessionId, SessionView>;
+  /** Of sessions that run; one that has ended may still be here. */
+  stages: ReadonlyMap<SessionId, Stage>;
   /** Null until somebody asked for the list. */
   recordings: ReadonlyMap<SessionId, RecordingSummaryView> | null;
   waitingBoxes: number;
@@ -18,20 +20,24 @@ export const NO_FACTS: Facts = {
   loaded: false,
   rooms: new Map(),
   sessions: new Map(),
+  stages: new Map(),
   recordings: null,
   waitingBoxes: 0,
   hubDisk: { state: "ok", freeBytes: 0 },
 };
 
-export type DeskEvent = { [K in keyof DeskEvents]: { type: K; data: DeskEvents[K] } }[keyof DeskEvents];
+/** Levels come too often to be facts. */
+type Told = Exclude<keyof DeskEvents, "levels">;
+export type DeskEvent = { [K in Told]: { type: K; data: DeskEvents[K] } }[Told];
 export const DESK_EVENTS = [
   "snapshot",
   "room",
   "session",
+  "stage",
   "recording",
   "waitingBoxes",
   "hubDisk",
-] as const satisfies readonly (keyof DeskEvents)[];
+] as const satisfies readonly Told[];
 
 const keyed = <K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> => new Map(map).set(key, value);
 
@@ -42,6 +48,7 @@ export function reduce(facts: Facts, event: DeskEvent): Facts {
         loaded: true,
         rooms: new Map(event.data.rooms.map((room) => [room.point.id, room])),
         sessions: new Map(event.data.sessions.map((session) => [session.id, session])),
+        stages: new Map(event.data.stages.map((stage) => [stage.session, stage])),
         recordings: facts.recordings,
         waitingBoxes: event.data.waitingBoxes,
         hubDisk: event.data.hubDisk,
@@ -50,6 +57,8 @@ export function reduce(facts: Facts, event: DeskEvent): Facts {
       return { ...facts, rooms: keyed(facts.rooms, event.data.point.id, event.data) };
     case "session":
       return { ...facts, sessions: keyed(facts.sessions, event.data.id, event.data) };
+    case "stage":
+      return { ...facts, stages: keyed(facts.stages, event.data.session, event.data) };
     case "recording":
       // Before the list was fetched one entry would pass for the whole of it.
       return facts.recordings
@@ -84,14 +93,25 @@ export interface RoomFacts {
 export function roomFacts(room: RoomView, expected: ReadonlySet<PointId>): RoomFacts {
   // An old report says nothing about a room that is away.
   const health = room.connected ? (room.health ?? undefined) : undefined;
-  const lamps = lampsOf(health, room.connected, room.session?.state === "live");
+  const seen = withHubAlarms(lampsOf(health, room.connected, room.session?.state === "live"), room.alarms);
+  // Why it is away; nothing that is done in the room helps.
+  const troubles = room.identityDamaged ? ["identityDamaged" as const] : seen.troubles;
+  const lamps: Lamps = { ...seen, troubles };
   const recording = room.connected && room.health ? room.health.recording.growing : null;
   return { room, lamps, need: needOf(room, lamps, expected), recording };
+}
+
+/** What the hub sees of the line is worse than what the box says of itself: its word may be another box's. */
+function withHubAlarms(lamps: Lamps, alarms: RoomView["alarms"]): Lamps {
+  if (alarms.length === 0) return lamps;
+  const link = lamps.link === "ok" ? "warn" : lamps.link;
+  return { ...lamps, link, troubles: [...alarms.map(({ cause }) => cause), ...lamps.troubles] };
 }
 
 function needOf(room: RoomView, lamps: Lamps, expected: ReadonlySet<PointId>): RoomFacts["need"] {
   const awaited = room.session !== null || expected.has(room.point.id);
   if (!room.box) return "empty";
+  if (room.identityDamaged) return "bad";
   if (!room.connected) return awaited ? "bad" : "away";
   if (lamps.picture === "bad" || lamps.sound === "bad" || lamps.troubles.includes("notRecording")) return "bad";
   return lamps.troubles.length > 0 ? "warn" : "none";
@@ -188,6 +208,8 @@ export interface Tile {
 }
 /** A face is recognised, three lamps fit on a line; name and lamps below. */
 const ROOM_TILE: Tile = { minPx: 228, wordsPx: 92 };
+/** Name, state and the two acts of the control desk below the picture. */
+export const CONTROL_TILE: Tile = { minPx: 292, wordsPx: 152 };
 /** A recording beside the timeline: smaller, and only a name below. */
 export const RECORDING_TILE: Tile = { minPx: 172, wordsPx: 64 };
 
@@ -204,6 +226,10 @@ export interface WallShape {
   columns: number;
   tilePx: number;
 }
+
+/** What a wall takes of a page on which much stands above it: a row and a half of its smallest tiles. */
+export const leastHeight = ({ minPx, wordsPx }: Tile = ROOM_TILE): number =>
+  Math.round(1.5 * ((minPx * 9) / 16 + wordsPx));
 
 /** A wall of 16:9 pictures, as large as they can be with all in view, else as small as stays legible. */
 export function wallShape(widthPx: number, heightPx: number, count: number, tile: Tile = ROOM_TILE): WallShape {

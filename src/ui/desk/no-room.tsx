@@ -1,6 +1,6 @@
 import type { SessionView } from "../../hub/http/views.ts";
 import { Alert } from "../design/states.tsx";
-import { SESSION } from "../text/desk.ts";
+import { SESSION } from "../text/sessions.ts";
 import { size } from "../text/format.ts";
 import type { RoomFacts } from "./facts.ts";
 

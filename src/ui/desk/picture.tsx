@@ -2,7 +2,7 @@ import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { BoxId, LiveKind, PointId } from "../../protocol/protocol.ts";
 import type { LivePlayer, LiveState } from "../live/live.ts";
-import { ROOMS } from "../text/desk.ts";
+import { ROOMS } from "../text/rooms.ts";
 import { useDesk } from "./store.ts";
 
 const liveUrl = (box: BoxId, kind: LiveKind): string =>
@@ -21,15 +21,16 @@ interface Props {
 
 /** A room's live picture, which plays only while it can be seen; the room that is listened to gives its sound. */
 export function LivePicture({ box, picture, point, name }: Props) {
-  const { listening } = useDesk();
+  const { listening, hearing } = useDesk();
   const video = useRef<HTMLVideoElement>(null);
   const player = useRef<LivePlayer | null>(null);
+  const wantedPicture = useRef(picture);
   const visible = useSignal(false);
   const heard = useSignal(false);
   const state = useSignal<LiveState>("connecting");
 
   useSignalEffect(() => {
-    heard.value = listening.value === point;
+    heard.value = listening.value === point || (listening.value === null && hearing.value.has(box));
   });
   useEffect(() => {
     const observer = new IntersectionObserver(
@@ -51,7 +52,8 @@ export function LivePicture({ box, picture, point, name }: Props) {
       if (closed || !video.current) return;
       player.current = createLivePlayer({
         video: video.current,
-        url: (kind) => liveUrl(box, kind === "video" ? picture : kind),
+        url: (kind) => liveUrl(box, kind),
+        picture: wantedPicture.current,
         onState: (next) => {
           state.value = next;
         },
@@ -64,7 +66,11 @@ export function LivePicture({ box, picture, point, name }: Props) {
       player.current = null;
       state.value = "connecting";
     };
-  }, [wanted, box, picture]);
+  }, [wanted, box]);
+  useEffect(() => {
+    wantedPicture.current = picture;
+    player.current?.setPicture(picture);
+  }, [picture]);
   useEffect(() => player.current?.setMuted(!heard.value), [heard.value]);
 
   const words: Partial<Record<LiveState, string>> = {

@@ -42,7 +42,7 @@ test("the hub's copy can be played, stands apart in the timeline, and goes when 
   const piece = { durationMs: 5_000, sizeBytes: 1, sha256: "", picture: "large" as const };
   const startedAt = new Date(T).toISOString();
   const room = {
-    segments: [],
+    spans: [],
     hubCopies: [
       { ...piece, startedAt, playlistMs: 0 },
       { ...piece, startedAt, playlistMs: null },

@@ -1,4 +1,5 @@
-import type { GapView, HubCopyView, SegmentView } from "../../hub/http/views.ts";
+import type { GapView, HubCopyView, RoomOverview, SpanView, TrackOverview } from "../../hub/http/views.ts";
+import type { PointRole, Track } from "../../protocol/protocol.ts";
 import type { Bar } from "../design/timeline-scale.ts";
 
 /**
@@ -19,13 +20,35 @@ export interface Playable {
 
 /** What of a room can be played, and from whom it is. */
 export interface Played {
-  segments: readonly SegmentView[];
+  spans: readonly SpanView[];
   hubCopies: readonly HubCopyView[];
 }
 
-export const playables = ({ segments, hubCopies }: Played): Playable[] =>
+/** One row of pictures and of the timeline: a room, or what a room's screen showed. */
+export interface Lane extends Played, Pick<TrackOverview, "playlist" | "gaps"> {
+  id: string;
+  name: string;
+  track: Track;
+  role: PointRole;
+}
+
+/** @param screenName names a room's screen by the room's name */
+export const lanesOf = (rooms: readonly RoomOverview[], screenName: (room: string) => string): Lane[] =>
+  rooms.flatMap(({ point, role, playlist, spans, gaps, hubCopies, screen }): Lane[] => [
+    { id: point.id, name: point.name, track: "room", role, playlist, spans, gaps, hubCopies },
+    ...(screen
+      ? [
+          {
+            ...{ id: `${point.id}/screen`, name: screenName(point.name), track: "screen" as const, role },
+            ...{ playlist: screen.playlist, spans: screen.spans, gaps: screen.gaps, hubCopies: [] },
+          },
+        ]
+      : []),
+  ]);
+
+export const playables = ({ spans, hubCopies }: Played): Playable[] =>
   [
-    ...segments.map((segment) => ({ ...segment, hubCopy: false })),
+    ...spans.map((span) => ({ ...span, hubCopy: false })),
     ...hubCopies.map((piece) => ({ ...piece, frames: 0, hubCopy: true })),
   ]
     .flatMap(({ startedAt, durationMs, playlistMs, frames, hubCopy }) => {
@@ -114,17 +137,17 @@ export function correct(follower: Follower, playing: boolean, rate: number): Cor
 
 // ---- timeline
 
-const copyState = ({ hub, province }: SegmentView): Exclude<Bar["state"], "gap"> | undefined => {
+const copyState = ({ hub, province }: SpanView): Exclude<Bar["state"], "gap"> | undefined => {
   if (hub === "verified") return province === "verified" ? "province" : "hub";
   // Its gap is there to be seen.
   return hub === "damaged" ? undefined : hub;
 };
 
-export const barsOf = ({ segments, hubCopies }: Played): Bar[] => [
-  ...segments.flatMap((segment) => {
-    const from = Date.parse(segment.startedAt);
-    const state = copyState(segment);
-    return state ? [{ from, to: from + segment.durationMs, state }] : [];
+export const barsOf = ({ spans, hubCopies }: Played): Bar[] => [
+  ...spans.flatMap((span) => {
+    const from = Date.parse(span.startedAt);
+    const state = copyState(span);
+    return state ? [{ from, to: from + span.durationMs, state }] : [];
   }),
   ...hubCopies.flatMap(({ startedAt, durationMs, playlistMs }): Bar[] => {
     const from = Date.parse(startedAt);
@@ -132,12 +155,15 @@ export const barsOf = ({ segments, hubCopies }: Played): Bar[] => [
   }),
 ];
 
+export const segmentsIn = (spans: readonly SpanView[]): number =>
+  spans.reduce((sum, { segments }) => sum + segments, 0);
+
 /** From the first to the last thing that any room holds or lacks. */
 export function wholeOf(rooms: readonly (Played & { gaps: readonly GapView[] })[]): { from: number; to: number } {
   let from = Number.POSITIVE_INFINITY;
   let to = Number.NEGATIVE_INFINITY;
-  for (const { segments, hubCopies, gaps } of rooms) {
-    for (const { startedAt, durationMs } of [...segments, ...hubCopies]) {
+  for (const { spans, hubCopies, gaps } of rooms) {
+    for (const { startedAt, durationMs } of [...spans, ...hubCopies]) {
       const at = Date.parse(startedAt);
       from = Math.min(from, at);
       to = Math.max(to, at + durationMs);

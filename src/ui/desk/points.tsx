@@ -1,14 +1,17 @@
 import { useSignal } from "@preact/signals";
-import { Plug } from "lucide-preact";
+import { Plug, Usb } from "lucide-preact";
 import type { RoomView } from "../../hub/http/views.ts";
 import { Button, ButtonLink } from "../design/button.tsx";
 import { Confirm } from "../design/dialog.tsx";
 import { Alert, Badge, EmptyState } from "../design/states.tsx";
 import { type Column, DataTable } from "../design/table.tsx";
-import { POINTS, WORDS } from "../text/desk.ts";
+import { WORDS } from "../text/desk.ts";
+import { POINTS } from "../text/points.ts";
 import { byName, dayAndTime } from "../text/format.ts";
 import type { Refusal } from "./api.ts";
+import { BoxUpdateState, updateWords } from "./box-update.tsx";
 import { Page, RefusalAlert } from "./page.tsx";
+import { ResetDialog } from "./reset.tsx";
 import { ROUTES } from "./routes.ts";
 import { useDesk } from "./store.ts";
 
@@ -18,14 +21,20 @@ const boxWords = (room: RoomView): string =>
 export function PointsPage() {
   const { api, facts, now } = useDesk();
   const revoking = useSignal<RoomView | null>(null);
+  const resetting = useSignal<RoomView | null>(null);
   const busy = useSignal(false);
   const refusal = useSignal<Refusal | null>(null);
   const done = useSignal<string | null>(null);
   const rooms = [...facts.value.rooms.values()].sort((a, b) => byName(a.point.name, b.point.name));
   const pair = (
-    <ButtonLink kind="primary" icon={Plug} href={ROUTES.pairing}>
-      {POINTS.pair}
-    </ButtonLink>
+    <>
+      <ButtonLink icon={Usb} href={ROUTES.stick}>
+        {POINTS.stick}
+      </ButtonLink>
+      <ButtonLink kind="primary" icon={Plug} href={ROUTES.pairing}>
+        {POINTS.pair}
+      </ButtonLink>
+    </>
   );
 
   async function revoke(room: RoomView): Promise<void> {
@@ -35,7 +44,7 @@ export function PointsPage() {
     busy.value = false;
     revoking.value = null;
     refusal.value = answer.ok ? null : answer.code;
-    done.value = answer.ok ? room.point.name : null;
+    done.value = answer.ok ? POINTS.revoked(room.point.name) : null;
   }
 
   const columns: Column<RoomView>[] = [
@@ -44,7 +53,7 @@ export function PointsPage() {
       head: POINTS.name,
       names: true,
       value: (room) => room.point.name,
-      cell: (room) => room.point.name,
+      cell: (room) => <a href={ROUTES.point(room.point.id)}>{room.point.name}</a>,
     },
     {
       key: "box",
@@ -62,8 +71,14 @@ export function PointsPage() {
     {
       key: "version",
       head: POINTS.version,
-      value: (room) => room.health?.agentVersion ?? "",
-      cell: (room) => room.health?.agentVersion ?? "–",
+      value: (room) => room.update?.running ?? room.health?.agentVersion ?? "",
+      cell: (room) => room.update?.running ?? room.health?.agentVersion ?? "–",
+    },
+    {
+      key: "update",
+      head: POINTS.update,
+      value: updateWords,
+      cell: (room) => <BoxUpdateState room={room} />,
     },
     {
       key: "actions",
@@ -72,15 +87,26 @@ export function PointsPage() {
       align: "end",
       cell: (room) =>
         room.box ? (
-          <Button
-            label={POINTS.revokeOf(room.point.name)}
-            onPress={() => {
-              done.value = null;
-              revoking.value = room;
-            }}
-          >
-            {POINTS.revoke}
-          </Button>
+          <span class="row-tight">
+            <Button
+              label={POINTS.resetOf(room.point.name)}
+              onPress={() => {
+                done.value = null;
+                resetting.value = room;
+              }}
+            >
+              {POINTS.reset}
+            </Button>
+            <Button
+              label={POINTS.revokeOf(room.point.name)}
+              onPress={() => {
+                done.value = null;
+                revoking.value = room;
+              }}
+            >
+              {POINTS.revoke}
+            </Button>
+          </span>
         ) : (
           <a href={`${ROUTES.pairing}?diem=${room.point.id}`}>{POINTS.pair}</a>
         ),
@@ -91,7 +117,7 @@ export function PointsPage() {
     <Page title={POINTS.title} actions={rooms.length > 0 && pair}>
       <div class="stack-wide">
         {refusal.value && <RefusalAlert code={refusal.value} />}
-        {done.value && <Alert tone="ok" title={POINTS.revoked(done.value)} live />}
+        {done.value && <Alert tone="ok" title={done.value} live />}
         {rooms.length === 0 ? (
           <EmptyState icon={Plug} title={POINTS.empty} action={pair}>
             {POINTS.emptyText}
@@ -107,6 +133,18 @@ export function PointsPage() {
           />
         )}
       </div>
+      {resetting.value && (
+        <ResetDialog
+          room={resetting.value}
+          onDone={(words) => {
+            resetting.value = null;
+            done.value = words;
+          }}
+          onClose={() => {
+            resetting.value = null;
+          }}
+        />
+      )}
       <Confirm
         open={asked !== null}
         title={POINTS.revokeTitle(asked?.point.name ?? "")}

@@ -1,16 +1,16 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import type { RecordingView } from "../../hub/http/views.ts";
+import type { RecordingOverview, RoomOverview, RoomRecordingView } from "../../hub/http/views.ts";
 import type { SessionId } from "../../protocol/protocol.ts";
 import { useDesk } from "./store.ts";
 
 /** Segments come in every second while rooms catch up; the whole view is fetched at most this often. */
 const REFRESH_MS = 2_000;
 
-/** A recording in full, asked for again whenever the hub says that it changed. Undefined while loading. */
-export function useRecording(id: SessionId, wanted: boolean): Signal<RecordingView | "missing" | undefined> {
+/** A recording, asked for again whenever the hub says that it changed. Undefined while loading. */
+export function useRecording(id: SessionId, wanted: boolean): Signal<RecordingOverview | "missing" | undefined> {
   const { api, recordingsTold } = useDesk();
-  const view = useSignal<RecordingView | "missing" | undefined>(undefined);
+  const view = useSignal<RecordingOverview | "missing" | undefined>(undefined);
   useEffect(() => {
     if (!wanted) return undefined;
     let closed = false;
@@ -40,4 +40,20 @@ export function useRecording(id: SessionId, wanted: boolean): Signal<RecordingVi
     };
   }, [id, wanted]);
   return view;
+}
+
+/** One room with every segment, asked for again whenever its overview changed. Undefined while loading. */
+export function useRoomRecording(session: SessionId, room: RoomOverview): Signal<RoomRecordingView | undefined> {
+  const { api } = useDesk();
+  const whole = useSignal<RoomRecordingView | undefined>(undefined);
+  useEffect(() => {
+    let closed = false;
+    void api.roomRecording(session, room.point.id).then((answer) => {
+      if (!closed && answer.ok) whole.value = answer.value;
+    });
+    return () => {
+      closed = true;
+    };
+  }, [session, room]);
+  return whole;
 }

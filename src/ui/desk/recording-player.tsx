@@ -1,50 +1,51 @@
 import { useSignal } from "@preact/signals";
 import { Hourglass, Pause, Play, SkipBack, SkipForward, StepBack, StepForward } from "lucide-preact";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
-import type { RecordingView, RoomRecordingView } from "../../hub/http/views.ts";
-import type { PointId } from "../../protocol/protocol.ts";
+import type { RecordingOverview } from "../../hub/http/views.ts";
 import { Button } from "../design/button.tsx";
 import { Segmented } from "../design/field.tsx";
 import { EmptyState } from "../design/states.tsx";
 import { Timeline } from "../design/timeline.tsx";
 import { mergeBars } from "../design/timeline-scale.ts";
-import { EVENT_WORDS, RECORDING, TIMELINE, UNKNOWN_CAUSE } from "../text/desk.ts";
+import { RECORDING, TIMELINE } from "../text/recordings.ts";
 import { byName, clockTimeSeconds, stopwatch } from "../text/format.ts";
-import { alarmTitle, GAP_CAUSES } from "../text/terms.ts";
+import { gapWords } from "../text/terms.ts";
 import { RECORDING_TILE, wallShape } from "./facts.ts";
+import { useLoudness } from "./loudness.ts";
 import type { Master } from "./master.ts";
-import { barsOf, frameMs, playables, wholeOf } from "./playback.ts";
+import { barsOf, frameMs, type Lane, lanesOf, playables, segmentsIn, wholeOf } from "./playback.ts";
 import { RecordingVideo } from "./recording-video.tsx";
+import { latestMark, marksOf, nextMark } from "./session-marks.ts";
 
 /** More decoders than this at once make an ordinary office PC stutter. */
 const SHOWN_MOST = 9;
 const RATES = [0.5, 1, 1.5, 2];
 
-const centralFirst = (a: RoomRecordingView, b: RoomRecordingView): number =>
-  Number(b.role === "central") - Number(a.role === "central") || byName(a.point.name, b.point.name);
+const centralFirst = (a: Lane, b: Lane): number =>
+  Number(b.role === "central") - Number(a.role === "central") || byName(a.name, b.name);
 
 /** Pictures of the rooms in step, the controls, and the timeline under them. */
-export function RecordingPlayer({ view, master }: { view: RecordingView; master: Master }) {
-  const rooms = useMemo(() => [...view.rooms].sort(centralFirst), [view.rooms]);
+export function RecordingPlayer({ view, master }: { view: RecordingOverview; master: Master }) {
+  const rooms = useMemo(() => lanesOf(view.rooms, RECORDING.screenOf).sort(centralFirst), [view.rooms]);
   const ready = rooms.filter(({ playlist }) => playlist !== null);
-  const heard = useSignal<PointId | null>(ready[0]?.point.id ?? null);
-  const shown = useSignal<PointId[]>(ready.slice(0, SHOWN_MOST).map(({ point }) => point.id));
+  const heard = useSignal<string | null>(ready[0]?.id ?? null);
+  const shown = useSignal<string[]>(ready.slice(0, SHOWN_MOST).map(({ id }) => id));
   const whole = useMemo(() => wholeOf(rooms), [rooms]);
   // Rooms whose first segment came in after the page was opened.
   useEffect(() => {
-    heard.value ??= ready[0]?.point.id ?? null;
-    if (shown.value.length === 0) shown.value = ready.slice(0, SHOWN_MOST).map(({ point }) => point.id);
+    heard.value ??= ready[0]?.id ?? null;
+    if (shown.value.length === 0) shown.value = ready.slice(0, SHOWN_MOST).map(({ id }) => id);
   }, [ready.length]);
 
-  const hear = (id: PointId) => {
-    if (!ready.some(({ point }) => point.id === id)) return;
+  const hear = (id: string) => {
+    if (!ready.some((lane) => lane.id === id)) return;
     heard.value = id;
     // The one least worth seeing makes room: the last that is not heard.
     if (!shown.value.includes(id)) shown.value = [...shown.value.slice(0, SHOWN_MOST - 1), id];
   };
   const seek = (at: number) => master.seek(Math.min(Math.max(at, whole.from), whole.to - 1));
   const frame = () => {
-    const room = rooms.find(({ point }) => point.id === heard.value);
+    const room = rooms.find(({ id }) => id === heard.value);
     return room ? frameMs(playables(room), master.at.peek()) : 40;
   };
   const toggle = () => {
@@ -54,6 +55,12 @@ export function RecordingPlayer({ view, master }: { view: RecordingView; master:
   const stepFrame = (direction: 1 | -1) => {
     master.playing.value = false;
     seek(master.at.peek() + direction * frame());
+  };
+
+  const marks = useMemo(() => marksOf(view.events), [view.events]);
+  const toMark = (direction: 1 | -1) => {
+    const at = nextMark(marks, master.at.peek(), direction);
+    if (at !== undefined) seek(at);
   };
 
   useEffect(() => {
@@ -70,8 +77,8 @@ export function RecordingPlayer({ view, master }: { view: RecordingView; master:
       if (event.key === " " && target.closest("button,a,summary")) return;
       const acts: Record<string, () => void> = {
         " ": toggle,
-        ArrowLeft: () => seek(master.at.peek() - 1_000),
-        ArrowRight: () => seek(master.at.peek() + 1_000),
+        ArrowLeft: () => (event.shiftKey ? toMark(-1) : seek(master.at.peek() - 1_000)),
+        ArrowRight: () => (event.shiftKey ? toMark(1) : seek(master.at.peek() + 1_000)),
         ",": () => stepFrame(-1),
         ".": () => stepFrame(1),
       };
@@ -82,32 +89,32 @@ export function RecordingPlayer({ view, master }: { view: RecordingView; master:
     };
     addEventListener("keydown", onKeyDown);
     return () => removeEventListener("keydown", onKeyDown);
-  }, [whole.from, whole.to, rooms]);
+  }, [whole.from, whole.to, rooms, marks]);
 
+  const sounds = useLoudness(
+    view.session.id,
+    ready.filter(({ id }) => shown.value.includes(id)),
+  );
+  const stretches = useMemo(() => new Map(rooms.map((room) => [room.id, playables(room)])), [rooms]);
+  const soundOf = (id: string) => {
+    const of = sounds.get(id);
+    return of && { of, stretches: stretches.get(id) ?? [] };
+  };
   const rows = useMemo(
     () =>
       rooms.map((room) => ({
-        id: room.point.id,
-        name: room.point.name,
-        note: TIMELINE.rowSummary(room.segments.length, room.gaps.length, room.hubCopies.length),
+        sound: soundOf(room.id),
+        id: room.id,
+        name: room.name,
+        note: TIMELINE.rowSummary(segmentsIn(room.spans), room.gaps.length, room.hubCopies.length),
         bars: mergeBars(barsOf(room)),
         gaps: room.gaps.map(({ from, to, cause }) => ({
           from: Date.parse(from),
           to: Date.parse(to),
-          words: GAP_CAUSES[cause],
+          words: gapWords(cause, room.track),
         })),
       })),
-    [rooms],
-  );
-  const marks = useMemo(
-    () =>
-      view.events
-        .filter(({ kind }) => kind !== "created")
-        .map(({ at, kind, point, cause }) => ({
-          at: Date.parse(at),
-          words: `${clockTimeSeconds(at)} ${EVENT_WORDS[kind]}${point ? `: ${point.name}` : ""}${cause === undefined ? "" : `, ${alarmTitle(cause) ?? UNKNOWN_CAUSE}`}`,
-        })),
-    [view.events],
+    [rooms, sounds],
   );
 
   return (
@@ -165,7 +172,7 @@ export function RecordingPlayer({ view, master }: { view: RecordingView; master:
         marks={marks}
         chosen={heard.value}
         onSeek={seek}
-        onChoose={(id) => hear(id as PointId)}
+        onChoose={hear}
       />
       {ready.length > 0 && <p class="hint">{RECORDING.keys}</p>}
       {ready.length > SHOWN_MOST && <p class="hint">{RECORDING.tooMany(SHOWN_MOST)}</p>}
@@ -185,16 +192,20 @@ function Position({ master, from, to }: { master: Master; from: number; to: numb
   );
 }
 
-function TimelineAt({ master, ...props }: Omit<Parameters<typeof Timeline>[0], "cursor"> & { master: Master }) {
-  return <Timeline {...props} cursor={master.at.value} />;
+function TimelineAt({
+  master,
+  ...props
+}: Omit<Parameters<typeof Timeline>[0], "cursor" | "latest"> & { master: Master }) {
+  const at = master.at.value;
+  return <Timeline {...props} cursor={at} latest={latestMark(props.marks, at)?.words} />;
 }
 
 interface VideosProps {
-  rooms: RoomRecordingView[];
-  shown: PointId[];
-  heard: PointId | null;
+  rooms: Lane[];
+  shown: string[];
+  heard: string | null;
   master: Master;
-  onHear: (id: PointId) => void;
+  onHear: (id: string) => void;
 }
 
 function Videos({ rooms, shown, heard, master, onHear }: VideosProps) {
@@ -209,19 +220,19 @@ function Videos({ rooms, shown, heard, master, onHear }: VideosProps) {
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
-  const visible = rooms.filter(({ point }) => shown.includes(point.id));
+  const visible = rooms.filter(({ id }) => shown.includes(id));
   const shape = wallShape(space.value.width, space.value.height, visible.length, RECORDING_TILE);
   return (
     <div ref={frame}>
       <ul class="wall" style={{ gridTemplateColumns: `repeat(${shape.columns}, ${shape.tilePx}px)` }}>
         {visible.map((room) => (
           <RecordingVideo
-            key={room.point.id}
+            key={room.id}
             room={room}
             playlist={room.playlist!}
             master={master}
-            heard={room.point.id === heard}
-            onHear={() => onHear(room.point.id)}
+            heard={room.id === heard}
+            onHear={() => onHear(room.id)}
           />
         ))}
       </ul>

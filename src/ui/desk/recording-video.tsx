@@ -2,16 +2,15 @@ import { useComputed, useSignal } from "@preact/signals";
 import type Hls from "hls.js";
 import { Volume2 } from "lucide-preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import type { RoomRecordingView } from "../../hub/http/views.ts";
 import { Badge } from "../design/states.tsx";
-import { RECORDING } from "../text/desk.ts";
-import { GAP_CAUSES } from "../text/terms.ts";
+import { RECORDING } from "../text/recordings.ts";
+import { gapWords } from "../text/terms.ts";
 import type { Master } from "./master.ts";
-import { playableAt, playables, playlistSeconds } from "./playback.ts";
+import { type Lane, playableAt, playables, playlistSeconds } from "./playback.ts";
 import { TileName } from "./tile.tsx";
 
 interface Props {
-  room: RoomRecordingView;
+  room: Lane;
   playlist: string;
   master: Master;
   heard: boolean;
@@ -22,7 +21,7 @@ interface Props {
 export function RecordingVideo({ room, playlist, master, heard, onHear }: Props) {
   const video = useRef<HTMLVideoElement>(null);
   const failed = useSignal(false);
-  const playable = useMemo(() => playables(room), [room.segments, room.hubCopies]);
+  const playable = useMemo(() => playables(room), [room.spans, room.hubCopies]);
 
   useEffect(() => {
     const element = video.current!;
@@ -50,7 +49,7 @@ export function RecordingVideo({ room, playlist, master, heard, onHear }: Props)
       element.removeAttribute("src");
     };
   }, [playlist]);
-  useEffect(() => master.join(room.point.id, { video: video.current!, playable }), [master, room.point.id, playable]);
+  useEffect(() => master.join(room.id, { video: video.current!, playable }), [master, room.id, playable]);
   useEffect(() => {
     video.current!.muted = !heard;
   }, [heard]);
@@ -60,8 +59,8 @@ export function RecordingVideo({ room, playlist, master, heard, onHear }: Props)
     if (failed.value) return RECORDING.failed;
     if (playlistSeconds(playable, at) !== undefined) return master.loading.value ? RECORDING.loading : undefined;
     const gap = room.gaps.find(({ from, to }) => at >= Date.parse(from) && at < Date.parse(to));
-    if (gap) return RECORDING.gapNow(GAP_CAUSES[gap.cause].toLowerCase());
-    const waiting = room.segments.some(({ startedAt, durationMs, playlistMs }) => {
+    if (gap) return RECORDING.gapNow(gapWords(gap.cause, room.track).toLowerCase());
+    const waiting = room.spans.some(({ startedAt, durationMs, playlistMs }) => {
       const from = Date.parse(startedAt);
       return playlistMs === null && at >= from && at < from + durationMs;
     });
@@ -74,7 +73,7 @@ export function RecordingVideo({ room, playlist, master, heard, onHear }: Props)
       <div class={`tile-picture${blank.value ? " picture-blank" : ""}`}>
         {/* A recording of speech as it was; a transcript is not part of it. */}
         {/* oxlint-disable-next-line jsx-a11y/media-has-caption */}
-        <video ref={video} muted playsInline preload="auto" tabIndex={-1} aria-label={room.point.name} />
+        <video ref={video} muted playsInline preload="auto" tabIndex={-1} aria-label={room.name} />
         {words.value && <p class="picture-words">{words.value}</p>}
         {(heard || isHubCopy.value) && (
           <div class="tile-marks">
@@ -89,7 +88,7 @@ export function RecordingVideo({ room, playlist, master, heard, onHear }: Props)
       </div>
       <div class="tile-words">
         <h3>
-          <TileName name={room.point.name} pressed={heard} onPress={onHear} />
+          <TileName name={room.name} pressed={heard} onPress={onHear} />
         </h3>
       </div>
     </li>

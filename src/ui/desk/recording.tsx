@@ -3,23 +3,25 @@ import { useSignal } from "@preact/signals";
 import { ArrowRight } from "lucide-preact";
 import { useLocation, useRoute } from "preact-iso";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import type { RecordingView, RoomRecordingView } from "../../hub/http/views.ts";
+import type { RecordingOverview, RoomOverview, SegmentView, TrackView } from "../../hub/http/views.ts";
 import { type SessionId, segmentFileName } from "../../protocol/protocol.ts";
 import { Button, ButtonLink } from "../design/button.tsx";
 import { Confirm } from "../design/dialog.tsx";
 import { Alert, Badge, Skeleton } from "../design/states.tsx";
 import { type Column, DataTable } from "../design/table.tsx";
-import { HUB_COPY, RECORDING, RECORDINGS, UNKNOWN_CAUSE, WORDS } from "../text/desk.ts";
+import { WORDS } from "../text/desk.ts";
+import { HUB_COPY, RECORDING, RECORDINGS } from "../text/recordings.ts";
+import { UNKNOWN_CAUSE } from "../text/sessions.ts";
 import { clockTimeSeconds, count, dayAndTime, duration, longDate, size } from "../text/format.ts";
-import { alarmTitle, GAP_CAUSES, ROLES } from "../text/terms.ts";
+import { alarmTitle, gapWords, ROLES } from "../text/terms.ts";
 import type { Refusal } from "./api.ts";
 import { CopiesBadge, CopiesPath } from "./copies.tsx";
 import { EventLog } from "./event-log.tsx";
 import { isOpen } from "./facts.ts";
 import { createMaster, type Master } from "./master.ts";
 import { Missing, Page, RefusalAlert } from "./page.tsx";
-import { firstPlayable, wholeOf } from "./playback.ts";
-import { useRecording } from "./recording-data.ts";
+import { firstPlayable, lanesOf, segmentsIn, wholeOf } from "./playback.ts";
+import { useRecording, useRoomRecording } from "./recording-data.ts";
 import { RecordingPlayer } from "./recording-player.tsx";
 import { ROUTES } from "./routes.ts";
 import { SessionBadge } from "./session-words.tsx";
@@ -60,10 +62,13 @@ function OneRecording({ id }: { id: SessionId }) {
   );
 }
 
-function Whole({ view }: { view: RecordingView }) {
+function Whole({ view }: { view: RecordingOverview }) {
   const gapsFirst = useLocation().query["xem"] === "gian-doan";
   const gaps = useRef<HTMLElement>(null);
-  const master = useMemo(() => createMaster(firstPlayable(view.rooms) ?? wholeOf(view.rooms).from), []);
+  const master = useMemo(
+    () => createMaster(firstPlayable(view.rooms) ?? wholeOf(lanesOf(view.rooms, RECORDING.screenOf)).from),
+    [],
+  );
   useEffect(() => () => master.close(), [master]);
   useEffect(() => {
     if (gapsFirst) gaps.current?.scrollIntoView();
@@ -95,29 +100,29 @@ function Whole({ view }: { view: RecordingView }) {
       </section>
       <section class="stack">
         <h2>{RECORDING.events}</h2>
-        <EventLog events={view.events} />
+        <EventLog events={view.events} onSeek={(at) => master.seek(at)} />
       </section>
     </div>
   );
 }
 
 /** What the timeline hatches, in words; each can be gone to. */
-function Gaps({ view, master }: { view: RecordingView; master: Master }) {
-  const rows = view.rooms.flatMap((room) => room.gaps.map((gap) => ({ room, gap })));
+function Gaps({ view, master }: { view: RecordingOverview; master: Master }) {
+  const rows = lanesOf(view.rooms, RECORDING.screenOf).flatMap((room) => room.gaps.map((gap) => ({ room, gap })));
   type Row = (typeof rows)[number];
   const columns: Column<Row>[] = [
     {
       key: "room",
       head: RECORDING.gapRoom,
       names: true,
-      value: ({ room }) => room.point.name,
-      cell: ({ room }) => room.point.name,
+      value: ({ room }) => room.name,
+      cell: ({ room }) => room.name,
     },
     {
       key: "cause",
       head: RECORDING.gapCause,
-      value: ({ gap }) => GAP_CAUSES[gap.cause],
-      cell: ({ gap }) => GAP_CAUSES[gap.cause],
+      value: ({ room, gap }) => gapWords(gap.cause, room.track),
+      cell: ({ room, gap }) => gapWords(gap.cause, room.track),
     },
     {
       key: "from",
@@ -161,7 +166,7 @@ function Gaps({ view, master }: { view: RecordingView; master: Master }) {
       caption={RECORDING.gaps}
       rows={rows}
       columns={columns}
-      rowKey={({ room, gap }) => `${room.point.id} ${gap.take} ${gap.from} ${gap.cause}`}
+      rowKey={({ room, gap }) => `${room.id} ${gap.take} ${gap.from} ${gap.cause}`}
       sort={{ key: "from" }}
       filterLabel={RECORDING.gapRoom}
     />
@@ -169,7 +174,7 @@ function Gaps({ view, master }: { view: RecordingView; master: Master }) {
 }
 
 /** What was wrong in the files while they were being written: whoever watches them knows what to expect. */
-function Alarms({ view, master }: { view: RecordingView; master: Master }) {
+function Alarms({ view, master }: { view: RecordingOverview; master: Master }) {
   const rows = view.rooms.flatMap((room) => room.alarms.map((alarm) => ({ room, alarm })));
   type Row = (typeof rows)[number];
   const title = ({ alarm }: Row) => alarmTitle(alarm.cause) ?? UNKNOWN_CAUSE;
@@ -226,14 +231,15 @@ function Alarms({ view, master }: { view: RecordingView; master: Master }) {
 }
 
 interface RoomProps {
-  room: RoomRecordingView;
+  room: RoomOverview;
   session: SessionId;
   isOver: boolean;
 }
 
 function RoomRecord({ room, session, isOver }: RoomProps) {
   const open = useSignal(false);
-  const bytes = room.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const { screen } = room;
+  const bytes = [...room.spans, ...(screen?.spans ?? [])].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   return (
     <li>
       <details
@@ -251,11 +257,12 @@ function RoomRecord({ room, session, isOver }: RoomProps) {
           </span>
           <span class="soft">
             {size(bytes)}, {RECORDING.gapCount(room.gaps.length)}, {RECORDING.alarmCount(room.alarms.length)}
+            {screen && `, ${RECORDING.screenCount(segmentsIn(screen.spans), screen.gaps.length)}`}
           </span>
           <CopiesBadge copies={room.copies} />
         </summary>
         <Lost room={room} session={session} isOver={isOver} />
-        {open.value && <Hashes room={room} session={session} />}
+        {open.value && <RoomHashes {...{ room, session }} />}
       </details>
     </li>
   );
@@ -308,9 +315,25 @@ function Lost({ room, session, isOver }: RoomProps) {
   );
 }
 
+/** Asked for when somebody wants to see them: of many rooms and hours they are tens of megabytes. */
+function RoomHashes({ room, session }: Pick<RoomProps, "room" | "session">) {
+  const whole = useRoomRecording(session, room).value;
+  if (!whole) return <Skeleton lines={4} label={WORDS.loading} />;
+  const { screen } = whole;
+  return (
+    <>
+      <Hashes name={room.point.name} {...{ room, session }} segments={whole.segments} />
+      {screen && (
+        <Hashes name={RECORDING.screenOf(room.point.name)} {...{ room, session }} segments={screen.segments} />
+      )}
+    </>
+  );
+}
+
 /** Every segment with its hash, for whoever wants to prove it with tools of their own. */
-function Hashes({ room, session }: { room: RoomRecordingView; session: SessionId }) {
-  type Row = RoomRecordingView["segments"][number];
+function Hashes(props: { name: string; room: RoomOverview; session: SessionId; segments: TrackView["segments"] }) {
+  const { name, room, session, segments } = props;
+  type Row = SegmentView;
   const columns: Column<Row>[] = [
     {
       key: "start",
@@ -361,8 +384,8 @@ function Hashes({ room, session }: { room: RoomRecordingView; session: SessionId
     <div class="stack">
       <p class="hint">{RECORDING.hashesHint}</p>
       <DataTable
-        caption={`${RECORDING.hashes}: ${room.point.name}`}
-        rows={room.segments}
+        caption={`${RECORDING.hashes}: ${name}`}
+        rows={segments}
         columns={columns}
         rowKey={({ take, seq }) => `${take} ${seq}`}
       />

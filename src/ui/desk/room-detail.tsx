@@ -3,8 +3,10 @@ import { Plug, Volume2, VolumeX, X } from "lucide-preact";
 import type { ComponentChildren } from "preact";
 import { Button, ButtonLink, IconButton } from "../design/button.tsx";
 import { Lamp } from "../design/states.tsx";
-import { ROOMS, SESSION } from "../text/desk.ts";
+import { ROOMS } from "../text/rooms.ts";
+import { SESSION } from "../text/sessions.ts";
 import { count, dayAndTime, duration } from "../text/format.ts";
+import { SOUND_TEST_AT_DESK, soundTestWords } from "../text/sound-test.ts";
 import { ROLES } from "../text/terms.ts";
 import type { RoomFacts } from "./facts.ts";
 import { ROUTES } from "./routes.ts";
@@ -13,7 +15,8 @@ import { TroubleAlert } from "./trouble.tsx";
 import { RecordingState, Since } from "./tile.tsx";
 
 /** The chosen room: its sound, what is wrong with the repair, and what its box measures. */
-export function RoomDetail({ facts, onClose }: { facts: RoomFacts; onClose: () => void }) {
+export function RoomDetail(props: { facts: RoomFacts; onClose: () => void; children?: ComponentChildren }) {
+  const { facts, onClose } = props;
   const { listening } = useDesk();
   const { room, lamps } = facts;
   const heard = useComputed(() => listening.value === room.point.id);
@@ -23,6 +26,7 @@ export function RoomDetail({ facts, onClose }: { facts: RoomFacts; onClose: () =
         <h2>{room.point.name}</h2>
         <IconButton icon={X} label={ROOMS.closeDetail} onPress={onClose} />
       </div>
+      {props.children}
       {!room.box && (
         <>
           <p>{ROOMS.noBoxText}</p>
@@ -50,7 +54,7 @@ export function RoomDetail({ facts, onClose }: { facts: RoomFacts; onClose: () =
           </p>
           {lamps.troubles.length === 0 && <p class="soft">{ROOMS.noTrouble}</p>}
           {lamps.troubles.map((trouble) => (
-            <TroubleAlert key={trouble} trouble={trouble} calm={facts.need === "away"} />
+            <TroubleAlert key={trouble} trouble={trouble} health={room.health} calm={facts.need === "away"} />
           ))}
           <Measured facts={facts} />
         </>
@@ -74,9 +78,16 @@ function Measured({ facts }: { facts: RoomFacts }) {
     if (health.recording.seconds > 0) rows.push([ROOMS.recorded, duration(health.recording.seconds * 1_000)]);
     rows.push([ROOMS.source, ROOMS.sourceOf(health.source)]);
     rows.push([ROOMS.speed, ROOMS.fps(health.encoder.fps)]);
+    if (health.encoder.by) rows.push([ROOMS.encoder, ROOMS.encoders[health.encoder.by.kind]]);
     if (health.encoder.droppedFrames > 0) rows.push([ROOMS.dropped, count(health.encoder.droppedFrames)]);
     if (health.sound.levelLufs !== null)
       rows.push([ROOMS.loudness, `${ROOMS.lufs(health.sound.levelLufs)}, ${ROOMS.speech(health.sound.speech)}`]);
+    rows.push([
+      SOUND_TEST_AT_DESK.title,
+      health.soundTest
+        ? `${soundTestWords(health.soundTest)}, ${dayAndTime(health.soundTest.at, now.peek())}`
+        : SOUND_TEST_AT_DESK.none,
+    ]);
     if (health.link.roundTripMs !== null) rows.push([ROOMS.roundTrip, ROOMS.milliseconds(health.link.roundTripMs)]);
     rows.push([ROOMS.disk, ROOMS.diskOf(health.diskFreeBytes, health.diskTotalBytes)]);
     rows.push([ROOMS.version, health.agentVersion]);

@@ -8,5 +8,8 @@ export const ROUTES = {
   recordings: "/ban-ghi",
   recording: (id: string): string => `/ban-ghi/${id}`,
   points: "/diem-cau",
+  point: (id: string): string => `/diem-cau/${id}`,
   pairing: "/ghep-thiet-bi",
+  stick: "/usb-thiet-bi",
+  releases: "/cap-nhat",
 };

@@ -7,7 +7,8 @@ import { Field, SelectField } from "../design/field.tsx";
 import { Alert, EmptyState } from "../design/states.tsx";
 import { FilterBox } from "../design/table.tsx";
 import { PLANNED_MINUTES, type PointId } from "../../protocol/protocol.ts";
-import { NEW_SESSION, ROOMS } from "../text/desk.ts";
+import { ROOMS } from "../text/rooms.ts";
+import { NEW_SESSION } from "../text/sessions.ts";
 import { byName, duration, fold, shortDate } from "../text/format.ts";
 import type { Refusal } from "./api.ts";
 import {
@@ -185,6 +186,26 @@ export function NewSessionPage() {
               ]}
               onChange={(central) => set({ central: central as PointId })}
             />
+            <div class="stack">
+              <Field
+                label={NEW_SESSION.companionUrl}
+                hint={NEW_SESSION.companionHint}
+                value={draft.value.companionUrl ?? ""}
+                maxLength={2_000}
+                error={fault("wrongCompanion")}
+                onInput={(companionUrl) => set({ companionUrl })}
+              />
+              {(draft.value.companionUrl || draft.value.companionName) && (
+                <Field
+                  label={NEW_SESSION.companionName}
+                  hint={NEW_SESSION.companionNameHint}
+                  value={draft.value.companionName ?? ""}
+                  maxLength={80}
+                  error={fault("missingCompanionName")}
+                  onInput={(companionName) => set({ companionName })}
+                />
+              )}
+            </div>
             <div class="stack">
               <div class="row">
                 <Button kind="primary" large submit icon={CalendarPlus} busy={busy.value}>

@@ -1,7 +1,9 @@
 import type { SessionView } from "../../hub/http/views.ts";
 import { Lamp } from "../design/states.tsx";
 import { type Column, DataTable } from "../design/table.tsx";
-import { COPIES, ROOMS, SESSION, SESSIONS } from "../text/desk.ts";
+import { COPIES } from "../text/recordings.ts";
+import { ROOMS } from "../text/rooms.ts";
+import { SESSION, SESSIONS } from "../text/sessions.ts";
 import { ROLES, TROUBLES } from "../text/terms.ts";
 import { CopiesBadge, CopiesPath } from "./copies.tsx";
 import type { RoomFacts } from "./facts.ts";
@@ -9,7 +11,8 @@ import { useRecording } from "./recording-data.ts";
 import { RecordingState } from "./tile.tsx";
 
 /** Many rooms at once: a table is read faster than pictures. */
-export function RoomsTable({ session, rooms }: { session: SessionView; rooms: RoomFacts[] }) {
+export function RoomsTable(props: { session: SessionView; rooms: RoomFacts[]; column?: Column<RoomFacts> }) {
+  const { session, rooms, column } = props;
   const roleOf = new Map(session.points.map(({ id, role }) => [id, role]));
   const columns: Column<RoomFacts>[] = [
     {
@@ -49,6 +52,7 @@ export function RoomsTable({ session, rooms }: { session: SessionView; rooms: Ro
       value: ({ recording }) => (recording ? 1 : 0),
       cell: (facts) => <RecordingState facts={facts} />,
     },
+    ...(column ? [column] : []),
   ];
   return (
     <DataTable

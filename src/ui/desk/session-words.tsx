@@ -1,6 +1,6 @@
 import type { SessionView } from "../../hub/http/views.ts";
 import { Badge, type Tone } from "../design/states.tsx";
-import { SESSION } from "../text/desk.ts";
+import { SESSION } from "../text/sessions.ts";
 import { dayAndTime } from "../text/format.ts";
 import { SESSION_STATES } from "../text/terms.ts";
 

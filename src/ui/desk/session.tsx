@@ -7,10 +7,14 @@ import type { SessionId } from "../../protocol/protocol.ts";
 import { Button, ButtonLink } from "../design/button.tsx";
 import { Confirm } from "../design/dialog.tsx";
 import { Alert, Badge } from "../design/states.tsx";
-import { SESSION, SESSIONS, TODAY } from "../text/desk.ts";
+import { ASK_PAUSE } from "../text/control.ts";
+import { TODAY } from "../text/desk.ts";
+import { SESSION, SESSIONS } from "../text/sessions.ts";
 import { dayAndTime, duration, remaining, stopwatch } from "../text/format.ts";
 import { TROUBLES } from "../text/terms.ts";
-import type { Refusal, SessionAct } from "./api.ts";
+import type { Answer, Refusal, SessionAct } from "./api.ts";
+import { Ask } from "./ask.tsx";
+import { Control } from "./control.tsx";
 import { EventLog } from "./event-log.tsx";
 import {
   byNeed,
@@ -27,6 +31,7 @@ import { Missing, Page, RefusalAlert } from "./page.tsx";
 import { ROUTES } from "./routes.ts";
 import { Copies, RoomsTable } from "./session-tables.tsx";
 import { SessionBadge } from "./session-words.tsx";
+import { SoundTests } from "./sound-tests.tsx";
 import { useDesk } from "./store.ts";
 import { RecordingCount } from "./trouble.tsx";
 import { RoomWall } from "./wall.tsx";
@@ -49,23 +54,28 @@ export function SessionPage() {
 function OneSession({ session }: { session: SessionView }) {
   const desk = useDesk();
   const ending = useSignal(false);
-  const busy = useSignal<SessionAct | null>(null);
+  const busy = useSignal<SessionAct | "pause" | null>(null);
   const refusal = useSignal<Refusal | null>(null);
   const rooms = useRoomsOf(session);
   const recording = rooms.filter((facts) => facts.recording).length;
+  const stage = desk.facts.value.stages.get(session.id);
+  const pausing = useSignal(false);
   // Another person may have ended it while the question stood.
   useEffect(() => {
     if (!isOpen(session)) ending.value = false;
+    if (session.state !== "live") pausing.value = false;
   }, [session.state]);
 
-  async function act(name: SessionAct): Promise<void> {
+  async function perform(name: SessionAct | "pause", asked: Promise<Answer<SessionView>>): Promise<void> {
     busy.value = name;
     refusal.value = null;
-    const answer = await desk.api.act(session.id, name);
+    const answer = await asked;
     busy.value = null;
     ending.value = false;
+    pausing.value = false;
     if (!answer.ok) refusal.value = answer.code;
   }
+  const act = (name: SessionAct) => perform(name, desk.api.act(session.id, name));
   const button = (name: SessionAct, icon: typeof Play, words: string, primary: boolean) => (
     <Button
       kind={primary ? "primary" : "plain"}
@@ -86,11 +96,27 @@ function OneSession({ session }: { session: SessionView }) {
           {session.adHoc && <Badge>{SESSIONS.adHoc}</Badge>}
         </>
       }
-      lead={<When session={session} />}
+      lead={
+        <>
+          <When session={session} />
+          {session.companion && <p title={session.companion.url}>{SESSION.companion(session.companion.name)}</p>}
+        </>
+      }
       actions={
         <>
           {session.state === "draft" && button("start", Play, SESSION.start, true)}
-          {session.state === "live" && button("pause", Pause, SESSION.pause, false)}
+          {session.state === "live" && (
+            <Button
+              large
+              icon={Pause}
+              busy={busy.value !== null}
+              onPress={() => {
+                pausing.value = true;
+              }}
+            >
+              {SESSION.pause}
+            </Button>
+          )}
           {session.state === "paused" && button("resume", Play, SESSION.resume, true)}
           {isOpen(session) && (
             <Button
@@ -116,7 +142,13 @@ function OneSession({ session }: { session: SessionView }) {
         {refusal.value && <RefusalAlert code={refusal.value} />}
         {session.state !== "ended" && <Clock session={session} rooms={rooms} />}
         {session.state !== "ended" && <NoRoom session={session} rooms={rooms} />}
-        {session.state === "ended" ? <Copies session={session} /> : <Rooms session={session} rooms={rooms} />}
+        {session.state === "ended" ? (
+          <Copies session={session} />
+        ) : stage && isOpen(session) ? (
+          <Control session={session} stage={stage} rooms={rooms} />
+        ) : (
+          <Rooms session={session} rooms={rooms} />
+        )}
         <section class="stack">
           <h2>{SESSION.events}</h2>
           <EventLog events={session.events} />
@@ -139,6 +171,15 @@ function OneSession({ session }: { session: SessionView }) {
         <p>{SESSION.endText}</p>
         {recording > 0 && <p>{SESSION.endRooms(recording)}</p>}
       </Confirm>
+      <Ask
+        words={pausing.value ? ASK_PAUSE : null}
+        optional
+        busy={busy.value === "pause"}
+        onAnswer={(reason) => void perform("pause", desk.api.pause(session.id, reason))}
+        onCancel={() => {
+          pausing.value = false;
+        }}
+      />
     </Page>
   );
 }
@@ -226,11 +267,12 @@ function Clock({ session, rooms }: { session: SessionView; rooms: RoomFacts[] })
             <p>{SESSION.notReadyText}</p>
           </Alert>
         )}
+        <SoundTests rooms={rooms} nowMs={now.value} />
       </div>
     );
   }
   return (
-    <div class="card clock">
+    <div class="card clock clock-running">
       <p>
         <span class="soft">{SESSION.elapsed}</span>
         <b class="clock-digits">{stopwatch(clock.runningMs)}</b>

@@ -1,5 +1,15 @@
 import { useComputed, useSignal } from "@preact/signals";
-import { CalendarDays, Film, House, LogOut, type LucideIcon, MapPin, MonitorPlay, Plug } from "lucide-preact";
+import {
+  CalendarDays,
+  Film,
+  House,
+  LogOut,
+  type LucideIcon,
+  MapPin,
+  MonitorPlay,
+  PackageCheck,
+  Plug,
+} from "lucide-preact";
 import { type ComponentChildren, createContext, type RefObject } from "preact";
 import { useLocation } from "preact-iso";
 import { useContext, useRef } from "preact/hooks";
@@ -80,6 +90,7 @@ function Side() {
           {link(ROUTES.recordings, Film, NAV.recordings)}
           {link(ROUTES.points, MapPin, NAV.points)}
           {link(ROUTES.pairing, Plug, NAV.pairing, number(waitingBoxes, "accent", NAV.waiting(waitingBoxes)))}
+          {link(ROUTES.releases, PackageCheck, NAV.releases)}
         </ul>
       </nav>
       <OpenSessions />

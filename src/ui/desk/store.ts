@@ -1,8 +1,8 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
-import type { UserView } from "../../hub/http/views.ts";
-import type { PointId } from "../../protocol/protocol.ts";
+import type { LevelsView, UserView } from "../../hub/http/views.ts";
+import type { BoxId, PointId } from "../../protocol/protocol.ts";
 import { type Api, createApi } from "./api.ts";
 import { openEvents } from "./events.ts";
 import { allRooms, type Facts, NO_FACTS, reduce, type RoomFacts, withRecordings } from "./facts.ts";
@@ -24,8 +24,12 @@ export interface Desk {
   link: ReadonlySignal<HubLink>;
   /** The hub's time, once a second, on the second. */
   now: ReadonlySignal<number>;
-  /** The one room that is heard. */
+  /** The one room that is heard alone. */
   listening: Signal<PointId | null>;
+  /** All that are heard together while none is heard alone. */
+  hearing: Signal<ReadonlySet<BoxId>>;
+  /** How loud it is in the rooms of running sessions, as last measured. */
+  levels: ReadonlySignal<ReadonlyMap<PointId, LevelsView["rooms"][number]>>;
   /** Counts statements about recordings, so that an open recording knows when to ask again. */
   recordingsTold: ReadonlySignal<number>;
   /** Fetches the list of recordings; it stays fresh by events from then on. */
@@ -61,6 +65,8 @@ export function createDesk(): Desk {
   const link = signal<HubLink>({ state: "connecting" });
   const now = signal(Date.now());
   const listening = signal<PointId | null>(null);
+  const hearing = signal<ReadonlySet<BoxId>>(new Set());
+  const levels: Signal<ReadonlyMap<PointId, LevelsView["rooms"][number]>> = signal(new Map());
   const recordingsTold = signal(0);
 
   const api = createApi({
@@ -89,6 +95,7 @@ export function createDesk(): Desk {
     if (!signedIn.value) {
       facts.value = NO_FACTS;
       listening.value = null;
+      hearing.value = new Set();
       return undefined;
     }
     return openEvents({
@@ -98,6 +105,9 @@ export function createDesk(): Desk {
         if (event.type === "recording" || event.type === "snapshot") recordingsTold.value += 1;
         // Statements may have been missed before a snapshot.
         if (event.type === "snapshot" && facts.peek().recordings) void loadRecordings();
+      },
+      onLevels({ rooms }) {
+        levels.value = new Map(rooms.map((room) => [room.point, room]));
       },
       onLink(answering) {
         const before = link.peek();
@@ -132,6 +142,8 @@ export function createDesk(): Desk {
     link,
     now,
     listening,
+    hearing,
+    levels,
     recordingsTold,
     loadRecordings,
     async signOut() {

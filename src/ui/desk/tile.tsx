@@ -1,15 +1,26 @@
 import { useComputed } from "@preact/signals";
 import { Volume2 } from "lucide-preact";
+import type { ComponentChildren } from "preact";
 import { Badge, Lamp, RecordingMark } from "../design/states.tsx";
-import { ROOMS } from "../text/desk.ts";
+import { ROOMS } from "../text/rooms.ts";
 import { dayAndTime } from "../text/format.ts";
 import { ROLES, TROUBLES } from "../text/terms.ts";
 import type { RoomFacts } from "./facts.ts";
 import { LivePicture } from "./picture.tsx";
 import { useDesk } from "./store.ts";
 
+export interface TileExtras {
+  marks: ComponentChildren;
+  controls: ComponentChildren;
+  /** Shown around the picture of who speaks. */
+  speaks: boolean;
+  /** Somewhere to draw how loud it is there; the hub's own measure, heard here or not. */
+  meter: ComponentChildren;
+}
+
 interface Props {
   facts: RoomFacts;
+  extras?: TileExtras | undefined;
   /** Which of the room's live pictures to show. */
   picture: "video" | "small";
   chosen: boolean;
@@ -17,18 +28,19 @@ interface Props {
 }
 
 /** One room on the wall: picture, name, lamps, and the worst of what is wrong. */
-export function RoomTile({ facts, picture, chosen, onChoose }: Props) {
+export function RoomTile({ facts, picture, chosen, onChoose, extras }: Props) {
   const { room, lamps, need } = facts;
   const trouble = lamps.troubles[0];
   return (
-    <li class={`tile tile-${need}${chosen ? " tile-chosen" : ""}`}>
+    <li class={`tile tile-${need}${chosen ? " tile-chosen" : ""}${extras?.speaks ? " tile-speaks" : ""}`}>
       <div class="tile-picture">
         {room.box && room.connected ? (
           <LivePicture box={room.box} picture={picture} point={room.point.id} name={room.point.name} />
         ) : (
           <p class="picture-words">{room.box ? <Since facts={facts} /> : ROOMS.noBoxText}</p>
         )}
-        <Marks facts={facts} />
+        <Marks facts={facts}>{extras?.marks}</Marks>
+        {extras?.meter}
       </div>
       <div class="tile-words">
         <h3>
@@ -46,6 +58,7 @@ export function RoomTile({ facts, picture, chosen, onChoose }: Props) {
         {trouble && (need === "bad" || need === "warn") && (
           <p class={`tile-trouble tile-trouble-${need}`}>{TROUBLES[trouble].title}</p>
         )}
+        {extras?.controls}
       </div>
     </li>
   );
@@ -77,7 +90,7 @@ export function Since({ facts }: { facts: RoomFacts }) {
   return <>{seenAt ? ROOMS.offlineSince(dayAndTime(seenAt, minute.value)) : ROOMS.neverSeen}</>;
 }
 
-function Marks({ facts }: { facts: RoomFacts }) {
+function Marks({ facts, children }: { facts: RoomFacts; children?: ComponentChildren }) {
   const { listening } = useDesk();
   const heard = useComputed(() => listening.value === facts.room.point.id);
   const { session } = facts.room;
@@ -94,6 +107,7 @@ function Marks({ facts }: { facts: RoomFacts }) {
           <Volume2 size={14} aria-hidden="true" /> {ROOMS.listening}
         </Badge>
       )}
+      {children}
     </div>
   );
 }

@@ -5,7 +5,9 @@ import { useEffect } from "preact/hooks";
 import type { RecordingSummaryView, SessionView } from "../../hub/http/views.ts";
 import { ButtonLink } from "../design/button.tsx";
 import { EmptyState, Progress, Skeleton } from "../design/states.tsx";
-import { COPIES, SESSION, TODAY, WORDS } from "../text/desk.ts";
+import { TODAY, WORDS } from "../text/desk.ts";
+import { COPIES } from "../text/recordings.ts";
+import { SESSION } from "../text/sessions.ts";
 import { count, dayAndTime, longDate, percent, remaining, stopwatch } from "../text/format.ts";
 import { SESSION_STATES } from "../text/terms.ts";
 import { bySession, expectedPoints, isOpen, isReady, needsHelp, roomFacts, sessionClock } from "./facts.ts";
@@ -174,7 +176,12 @@ function Help() {
       ) : (
         <>
           {troubled.slice(0, HELP_SHOWN).map(({ room, lamps }) => (
-            <TroubleAlert key={room.point.id} trouble={lamps.troubles[0] ?? "offline"} room={room.point.name} />
+            <TroubleAlert
+              key={room.point.id}
+              trouble={lamps.troubles[0] ?? "offline"}
+              health={room.health}
+              room={room.point.name}
+            />
           ))}
           {troubled.length > HELP_SHOWN && (
             <p>

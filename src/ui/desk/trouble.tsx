@@ -1,11 +1,12 @@
 import type { ComponentChildren } from "preact";
 import { Alert, RecordingMark } from "../design/states.tsx";
-import type { Trouble } from "../../protocol/protocol.ts";
+import type { Health, Trouble } from "../../protocol/protocol.ts";
 import { WORDS } from "../text/desk.ts";
-import { TROUBLES } from "../text/terms.ts";
+import { troubleWords } from "../text/terms.ts";
 
 const SERIOUS: ReadonlySet<Trouble> = new Set<Trouble>([
   "offline",
+  "identityDamaged",
   "encoderFailed",
   "notRecording",
   "cameraNone",
@@ -15,8 +16,15 @@ const SERIOUS: ReadonlySet<Trouble> = new Set<Trouble>([
 ]);
 
 /** One trouble with its repair; a room away while nobody expects it is said calmly. */
-export function TroubleAlert({ trouble, calm, room }: { trouble: Trouble; calm?: boolean; room?: ComponentChildren }) {
-  const words = TROUBLES[trouble];
+export function TroubleAlert(props: {
+  trouble: Trouble;
+  /** Of the room. */
+  health: Health | null;
+  calm?: boolean;
+  room?: ComponentChildren;
+}) {
+  const { trouble, calm, room } = props;
+  const words = troubleWords(trouble, props.health);
   return (
     <Alert
       tone={calm ? "info" : SERIOUS.has(trouble) ? "bad" : "warn"}

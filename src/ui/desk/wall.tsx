@@ -8,14 +8,14 @@ import { Segmented } from "../design/field.tsx";
 import { EmptyState } from "../design/states.tsx";
 import { FilterBox } from "../design/table.tsx";
 import type { PointId } from "../../protocol/protocol.ts";
-import { ROOMS } from "../text/desk.ts";
+import { ROOMS } from "../text/rooms.ts";
 import { count, fold } from "../text/format.ts";
-import { needsHelp, type RoomFacts, tilePicture, wallShape } from "./facts.ts";
+import { leastHeight, needsHelp, type RoomFacts, type Tile, tilePicture, wallShape } from "./facts.ts";
 import { Page } from "./page.tsx";
 import { RoomDetail } from "./room-detail.tsx";
 import { ROUTES } from "./routes.ts";
 import { useDesk } from "./store.ts";
-import { RoomTile } from "./tile.tsx";
+import { RoomTile, type TileExtras } from "./tile.tsx";
 
 const GROUPS = {
   all: () => true,
@@ -115,8 +115,17 @@ export function RoomsPage() {
   );
 }
 
+interface WallProps {
+  rooms: RoomFacts[];
+  tile?: Tile;
+  /** What stands in a tile beside the room's own state. */
+  extras?: (facts: RoomFacts) => TileExtras;
+  /** What stands above the state of the chosen room. */
+  detail?: (facts: RoomFacts) => ComponentChildren;
+}
+
 /** Tiles as large as the window allows, and the chosen room beside them. */
-export function RoomWall({ rooms, before }: { rooms: RoomFacts[]; before?: ComponentChildren }) {
+export function RoomWall({ rooms, tile, extras, detail: above }: WallProps) {
   const { listening } = useDesk();
   const chosen = useSignal<PointId | null>(listening.peek());
   const frame = useRef<HTMLDivElement>(null);
@@ -125,7 +134,7 @@ export function RoomWall({ rooms, before }: { rooms: RoomFacts[]; before?: Compo
     const element = frame.current!;
     const measure = () => {
       const top = element.getBoundingClientRect().top + scrollY;
-      space.value = { width: element.clientWidth, height: Math.max(320, innerHeight - top - 24) };
+      space.value = { width: element.clientWidth, height: Math.max(leastHeight(tile), innerHeight - top - 24) };
     };
     const observer = new ResizeObserver(measure);
     observer.observe(element);
@@ -135,7 +144,7 @@ export function RoomWall({ rooms, before }: { rooms: RoomFacts[]; before?: Compo
       removeEventListener("resize", measure);
     };
   }, []);
-  const shape = wallShape(space.value.width, space.value.height, rooms.length);
+  const shape = wallShape(space.value.width, space.value.height, rooms.length, tile);
   const picture = tilePicture(rooms.length, shape);
   const detail = rooms.find(({ room }) => room.point.id === chosen.value);
   const choose = (facts: RoomFacts) => {
@@ -146,21 +155,19 @@ export function RoomWall({ rooms, before }: { rooms: RoomFacts[]; before?: Compo
   };
   return (
     <div class="wall-frame">
-      <div>
-        {before}
-        <div ref={frame}>
-          <ul class="wall" style={{ gridTemplateColumns: `repeat(${shape.columns}, ${shape.tilePx}px)` }}>
-            {rooms.map((facts) => (
-              <RoomTile
-                key={facts.room.point.id}
-                facts={facts}
-                picture={picture}
-                chosen={facts.room.point.id === chosen.value}
-                onChoose={() => choose(facts)}
-              />
-            ))}
-          </ul>
-        </div>
+      <div ref={frame}>
+        <ul class="wall" style={{ gridTemplateColumns: `repeat(${shape.columns}, ${shape.tilePx}px)` }}>
+          {rooms.map((facts) => (
+            <RoomTile
+              key={facts.room.point.id}
+              facts={facts}
+              picture={picture}
+              chosen={facts.room.point.id === chosen.value}
+              onChoose={() => choose(facts)}
+              extras={extras?.(facts)}
+            />
+          ))}
+        </ul>
       </div>
       {detail && (
         <RoomDetail
@@ -169,7 +176,9 @@ export function RoomWall({ rooms, before }: { rooms: RoomFacts[]; before?: Compo
             chosen.value = null;
             listening.value = null;
           }}
-        />
+        >
+          {above?.(detail)}
+        </RoomDetail>
       )}
     </div>
   );

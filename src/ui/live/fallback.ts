@@ -1,6 +1,6 @@
 import type { LivePlayer, LivePlayerOptions, LiveState } from "./live.ts";
 import { hlsUrl, reconnectDelayMs, webSocketUrl } from "./link.ts";
-import { levelOf } from "./sound.ts";
+import { amplitudeOf, levelOf } from "./sound.ts";
 import { meterOf } from "./meter.ts";
 
 /** One way of feeding the element; ends by calling `onLost` once, or by `close`. */
@@ -14,7 +14,8 @@ interface Feed {
  * picture alone comes by mpegts.js from the same WebSocket (some 0.4 s late); with sound it comes by HLS (some
  * seconds late), because picture and sound are separate connections that one source element cannot join.
  */
-export function createFallbackPlayer({ video, url, onState }: LivePlayerOptions): LivePlayer {
+export function createFallbackPlayer({ video, url, onState, picture = "video" }: LivePlayerOptions): LivePlayer {
+  let kind = picture;
   let state: LiveState | undefined;
   let muted = true;
   let feed: Feed | undefined;
@@ -54,7 +55,7 @@ export function createFallbackPlayer({ video, url, onState }: LivePlayerOptions)
     };
     try {
       const open = muted
-        ? await mpegtsFeed(video, () => webSocketUrl(url("video"), location.href), onLost)
+        ? await mpegtsFeed(video, () => webSocketUrl(url(kind), location.href), onLost)
         : await hlsFeed(video, () => hlsUrl(url("video"), location.href), onLost);
       if (mine !== round) return;
       if (!open) return enter("unsupported");
@@ -85,6 +86,14 @@ export function createFallbackPlayer({ video, url, onState }: LivePlayerOptions)
       muted = wanted;
       void start();
     },
+    // An element plays at its own loudness or below.
+    setGain: (db) => void (video.volume = Math.min(1, amplitudeOf(db))),
+    setPicture(wanted) {
+      if (wanted === kind) return;
+      kind = wanted;
+      // HLS has the picture that there is.
+      if (muted) void start();
+    },
     level: () => (muted ? 0 : levelOf(meterOf(video))),
     stats: () => ({
       engine: feed?.engine ?? "none",
@@ -92,6 +101,7 @@ export function createFallbackPlayer({ video, url, onState }: LivePlayerOptions)
       reconnects,
       picture: null,
       sound: null,
+      skewMs: null,
     }),
     close() {
       closed = true;

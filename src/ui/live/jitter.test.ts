@@ -51,24 +51,29 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-describe("jitter buffer", () => {
-  test.each([200, -200])("plays five minutes at %i ppm of drift without a gap or a cut", (driftPpm) => {
-    let depthMs = 0;
-    let looks = 0;
-    const buffer = play({
-      seconds: 300,
-      driftPpm,
-      look: (buffer, _out, nowMs) => {
-        if (nowMs < 150_000) return;
-        depthMs += buffer.facts.depthMs;
-        looks++;
-      },
-    });
-    expect(buffer.facts).toMatchObject({ state: "playing", underruns: 0, cuts: 0 });
-    // The target itself breathes by the 2 ms that the clocks part within its window.
-    expect(Math.abs(depthMs / looks - buffer.facts.targetMs)).toBeLessThan(5);
-    expect(buffer.facts.rate).toBeCloseTo(1 + driftPpm / 1e6, 3);
-  });
+// Minutes of sound, sample by sample: seconds of work on a busy machine.
+describe("jitter buffer", { timeout: 60_000 }, () => {
+  test.each([200, -200])(
+    "plays five minutes at %i ppm of drift without a gap or a cut",
+    (driftPpm) => {
+      let depthMs = 0;
+      let looks = 0;
+      const buffer = play({
+        seconds: 300,
+        driftPpm,
+        look: (buffer, _out, nowMs) => {
+          if (nowMs < 150_000) return;
+          depthMs += buffer.facts.depthMs;
+          looks++;
+        },
+      });
+      expect(buffer.facts).toMatchObject({ state: "playing", underruns: 0, cuts: 0 });
+      // The target itself breathes by the 2 ms that the clocks part within its window.
+      expect(Math.abs(depthMs / looks - buffer.facts.targetMs)).toBeLessThan(5);
+      expect(buffer.facts.rate).toBeCloseTo(1 + driftPpm / 1e6, 3);
+    },
+    30_000,
+  );
 
   test("plays the tone that was sent, at its loudness and without clicks", () => {
     let square = 0;
@@ -108,8 +113,9 @@ describe("jitter buffer", () => {
       },
     });
     expect(buffer.facts.underruns).toBe(underrunsAt30s);
-    expect(buffer.facts.targetMs).toBeGreaterThan(70);
-    expect(buffer.facts.targetMs).toBeLessThan(110);
+    // The jitter above its own mean, and half a frame.
+    expect(buffer.facts.targetMs).toBeGreaterThan(35);
+    expect(buffer.facts.targetMs).toBeLessThan(70);
   });
 
   test("learns from the rare late frame that no percentile sees", () => {
@@ -133,9 +139,49 @@ describe("jitter buffer", () => {
     expect(buffer.facts.depthMs).toBeLessThan(60);
   });
 
+  test("forgets how late sound came while the player began, and is live a moment after", () => {
+    // As measured: the page that builds itself takes nothing for some 80 ms, and does it again.
+    const stalls = [5, 20].map((n) => (n * FRAME * 1000) / RATE);
+    let deepestMs = 0;
+    const buffer = play({
+      seconds: 6,
+      delayMs: (n) => {
+        const sentMs = (n * FRAME * 1000) / RATE;
+        const stall = stalls.find((atMs) => sentMs >= atMs && sentMs < atMs + 80);
+        return stall === undefined ? 10 : 10 + stall + 80 - sentMs;
+      },
+      look: (buffer, _out, nowMs) => {
+        if (nowMs > 4_500) deepestMs = Math.max(deepestMs, buffer.facts.depthMs);
+      },
+    });
+    expect(buffer.facts.underruns).toBeGreaterThan(0);
+    expect(buffer.facts.targetMs).toBeLessThan(40);
+    expect(deepestMs).toBeLessThan(60);
+  });
+
+  test("one moment at which nothing came is no lateness of the line", () => {
+    const stallMs = 250;
+    let deepestMs = 0;
+    const buffer = play({
+      seconds: 60,
+      delayMs: (n) => {
+        const sentMs = (n * FRAME * 1000) / RATE;
+        return sentMs >= 20_000 && sentMs < 20_000 + stallMs ? 10 + 20_000 + stallMs - sentMs : 10;
+      },
+      look: (buffer, _out, nowMs) => {
+        if (nowMs > 20_500) deepestMs = Math.max(deepestMs, buffer.facts.depthMs);
+      },
+    });
+    expect(buffer.facts).toMatchObject({ underruns: 1, cuts: 0 });
+    // A frame of 21 ms, which comes and is played, and what the underrun has taught.
+    expect(deepestMs).toBeLessThan(55);
+    // That is forgotten again.
+    expect(buffer.facts.targetMs).toBeLessThan(20);
+  });
+
   test("never aims beyond its cap, however bad the line is", () => {
     const random = randomFrom(3);
-    const buffer = play({ seconds: 60, delayMs: () => random() * 900 });
+    const buffer = play({ seconds: 60, delayMs: () => random() * 2_500 });
     expect(buffer.facts.targetMs).toBe(250);
   });
 
@@ -158,8 +204,8 @@ describe("jitter buffer", () => {
             if (last !== undefined) steepest = Math.max(steepest, Math.abs(value - last));
             last = value;
           }
-        // The buffer holds some 50 ms and the fade lasts 20 ms.
-        if (nowMs > 10_120 && nowMs < 10_700)
+        // The buffer holds some 50 ms and concealment lasts 60 ms.
+        if (nowMs > 10_160 && nowMs < 10_700)
           for (const value of out) loudestInPause = Math.max(loudestInPause, Math.abs(value));
         if (nowMs > 10_700 && buffer.facts.state === "playing") backAtMs = Math.min(backAtMs, nowMs);
       },

@@ -1,3 +1,5 @@
+import { RunningMinimum } from "./minimum.ts";
+
 /**
  * When a picture has fallen behind, and how it comes back. There is no jitter buffer for video: a frame is shown as
  * soon as it is decoded. Behind means that decoding has a queue although the frames come no faster than they were
@@ -15,7 +17,7 @@ export class LagPolicy {
   /** Not yet caught up with a burst. */
   #bursting = true;
   #burstEndMs = Infinity;
-  #quickest = new RunningMinimum();
+  #quickest = new RunningMinimum(AGE_HALF_WINDOW_MS);
   #lastMediaMs = 0;
   #lastOffsetMs = Infinity;
   #lastPaintMs = -Infinity;
@@ -77,21 +79,4 @@ const BEHIND_LIMIT_MS = 120;
 /** Even while catching up something moves. */
 const LONGEST_STILL_MS = 250;
 
-/** The least value of the last half minute to minute, in constant space: a clock's drift does not count as delay. */
-class RunningMinimum {
-  #before = Infinity;
-  #now = Infinity;
-  #turnMs = -Infinity;
-
-  lowest(value: number, nowMs: number): number {
-    if (nowMs - this.#turnMs > HALF_WINDOW_MS) {
-      this.#before = this.#now;
-      this.#now = Infinity;
-      this.#turnMs = nowMs;
-    }
-    this.#now = Math.min(this.#now, value);
-    return Math.min(this.#before, this.#now);
-  }
-}
-
-const HALF_WINDOW_MS = 30_000;
+const AGE_HALF_WINDOW_MS = 30_000;

@@ -1,12 +1,16 @@
-import { openLink, type Link } from "./link.ts";
-import { createPicture, type PictureFacts } from "./picture.ts";
-import { createScreen } from "./screen.ts";
-import { openSound, type Sound } from "./sound.ts";
+import type { SoundFacts } from "./jitter.ts";
+import type { PictureFacts } from "./picture.ts";
+import { createWorkerPlayer } from "./player.ts";
+
+/** Two renditions of the same picture; the hub lends the other while one is not published. */
+export type LivePictureKind = "video" | "small";
 
 export interface LivePlayerOptions {
   video: HTMLVideoElement;
-  /** Address of the box's live WebSocket; asked again for each connection. */
-  url: (kind: "video" | "audio") => string;
+  /** Address of the box's live WebSocket; asked again after a connection was lost. */
+  url: (kind: LivePictureKind | "audio") => string;
+  /** What is shown first; the large one unless said otherwise. */
+  picture?: LivePictureKind;
   onState: (state: LiveState) => void;
 }
 
@@ -18,8 +22,12 @@ export type LiveState = "connecting" | "waiting" | "playing" | "stalled" | "unsu
 
 /** A room's live picture in a `<video>`, and its sound when wanted; comes back by itself until it is closed. */
 export interface LivePlayer {
-  /** Players begin muted; the sound's own connection exists only while this is off. */
+  /** Players begin muted; the sound's own connection exists only while this is off. All rooms of a page are mixed. */
   setMuted(muted: boolean): void;
+  /** 0 as it comes; -6 half as loud. Kept over muting. */
+  setGain(db: number): void;
+  /** Changes the rendition without a gap: the one that is shown stays until the other's first key frame is decoded. */
+  setPicture(picture: LivePictureKind): void;
   /** Loudness of what is heard now, 0…1. */
   level(): number;
   stats(): LiveStats;
@@ -33,11 +41,15 @@ export interface LiveStats {
   /** Null where the browser's own media source does the work. */
   picture: PictureFacts | null;
   /** Null while nothing is heard. */
-  sound: Sound["facts"];
+  sound: (SoundFacts & { decodeErrors: number; reconnects: number }) | null;
+  /** How much later the sound of a moment is heard than its picture is seen; null while it is not known. */
+  skewMs: number | null;
 }
 
 export function createLivePlayer(options: LivePlayerOptions): LivePlayer {
   let muted = true;
+  let gainDb = 0;
+  let picture = options.picture ?? "video";
   let closed = false;
   let player: LivePlayer | undefined;
   const fallBack = async () => {
@@ -45,20 +57,29 @@ export function createLivePlayer(options: LivePlayerOptions): LivePlayer {
     player = undefined;
     const { createFallbackPlayer } = await import("./fallback.ts");
     if (closed) return;
-    const fallback = createFallbackPlayer(options);
+    const fallback = createFallbackPlayer({ ...options, picture });
+    fallback.setGain(gainDb);
     fallback.setMuted(muted);
     player = fallback;
   };
   if ("VideoDecoder" in globalThis && "AudioDecoder" in globalThis)
-    player = createWebCodecsPlayer(options, () => void fallBack());
+    player = createWorkerPlayer(options, () => void fallBack());
   else void fallBack();
   return {
     setMuted(wanted) {
       muted = wanted;
       player?.setMuted(wanted);
     },
+    setGain(db) {
+      gainDb = db;
+      player?.setGain(db);
+    },
+    setPicture(wanted) {
+      picture = wanted;
+      player?.setPicture(wanted);
+    },
     level: () => player?.level() ?? 0,
-    stats: () => player?.stats() ?? { engine: "none", state: "connecting", reconnects: 0, picture: null, sound: null },
+    stats: () => player?.stats() ?? NOTHING_YET,
     close() {
       closed = true;
       player?.close();
@@ -66,92 +87,11 @@ export function createLivePlayer(options: LivePlayerOptions): LivePlayer {
   };
 }
 
-const STALLED_MS = 1_500;
-const LOOK_MS = 250;
-/** A hidden page gives its video connection back after this long; the cached key frame brings it back in an instant. */
-const HIDDEN_MS = 3_000;
-
-function createWebCodecsPlayer(options: LivePlayerOptions, onUnsupported: () => void): LivePlayer {
-  const { video, url, onState } = options;
-  let state: LiveState | undefined;
-  let link: Link | undefined;
-  let sound: Sound | undefined;
-  let paintedMs = 0;
-  let hiddenMs: number | undefined;
-  let reconnects = 0;
-
-  const enter = (next: LiveState) => {
-    if (state === next) return;
-    state = next;
-    onState(next);
-  };
-  const picture = createPicture({
-    screen: createScreen(video),
-    onPainted() {
-      paintedMs = performance.now();
-      enter("playing");
-    },
-    onUnsupported,
-  });
-  const open = () =>
-    openLink(() => url("video"), {
-      onOpen: () => enter("waiting"),
-      onTag: (tag) => picture.push(tag),
-      onLost() {
-        picture.restart();
-        enter("connecting");
-      },
-    });
-  const suspend = () => {
-    reconnects += link?.reconnects ?? 0;
-    link?.close();
-    link = undefined;
-    picture.restart();
-  };
-  const isSeen = () => document.visibilityState === "visible" || document.pictureInPictureElement === video;
-  const onVisibility = () => {
-    if (!isSeen()) {
-      hiddenMs ??= performance.now();
-      return;
-    }
-    hiddenMs = undefined;
-    link ??= open();
-    // Browsers pause a muted video that nobody sees.
-    if (video.paused) void video.play().catch(() => {});
-  };
-  const look = setInterval(() => {
-    if (hiddenMs !== undefined && link && performance.now() - hiddenMs > HIDDEN_MS) suspend();
-    if (link && state === "playing" && performance.now() - paintedMs > STALLED_MS) enter("stalled");
-  }, LOOK_MS);
-  const seen = ["visibilitychange", "enterpictureinpicture", "leavepictureinpicture"];
-  for (const event of seen) document.addEventListener(event, onVisibility);
-  // The caller has its player before it hears of a state.
-  queueMicrotask(() => {
-    if (state === undefined) enter("connecting");
-  });
-  link = open();
-  onVisibility();
-  return {
-    setMuted(muted) {
-      if (muted) {
-        sound?.close();
-        sound = undefined;
-      } else sound ??= openSound(() => url("audio"));
-    },
-    level: () => sound?.level() ?? 0,
-    stats: () => ({
-      engine: "webcodecs",
-      state: state ?? "connecting",
-      reconnects: reconnects + (link?.reconnects ?? 0),
-      picture: picture.facts,
-      sound: sound?.facts ?? null,
-    }),
-    close() {
-      clearInterval(look);
-      for (const event of seen) document.removeEventListener(event, onVisibility);
-      link?.close();
-      sound?.close();
-      picture.close();
-    },
-  };
-}
+const NOTHING_YET: LiveStats = {
+  engine: "none",
+  state: "connecting",
+  reconnects: 0,
+  picture: null,
+  sound: null,
+  skewMs: null,
+};

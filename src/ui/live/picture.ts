@@ -1,24 +1,28 @@
 import { FLV_VIDEO, parseAvcConfig, readFlvVideo, type FlvTag } from "../../media/media.ts";
 import { LagPolicy } from "./lag.ts";
-import type { Screen } from "./screen.ts";
 
 /**
- * FLV video tags → decoded frames → a screen.
+ * FLV video tags → decoded frames.
  *
  * INVARIANTS
- * - Each VideoFrame is either handed to the screen, which closes it, or closed here.
- * - Outputs of a decoder that was given up never reach the screen.
+ * - Each VideoFrame is either given away or closed here, and counted either way.
+ * - Outputs of a decoder that was given up never leave.
  */
 export interface Picture {
   push(tag: FlvTag): void;
   /** A new connection: another encoder run may follow, with clocks of its own. */
   restart(): void;
-  readonly facts: PictureFacts;
+  readonly queued: number;
+  readonly ageMs: number;
   close(): void;
 }
 
-export interface PictureFacts {
+/** Kept by the room over all of its connections and renditions. */
+export interface PictureCounts {
   received: number;
+  decoded: number;
+  /** Of the decoded ones, those that are no longer held by anybody here. */
+  closed: number;
   painted: number;
   /** Decoded and not painted, because newer frames were right behind. */
   skipped: number;
@@ -27,40 +31,77 @@ export interface PictureFacts {
   /** Times that the lag policy threw a queue away at a key frame. */
   jumps: number;
   decodeErrors: number;
-  queued: number;
-  ageMs: number;
 }
 
+export interface PictureFacts extends PictureCounts {
+  queued: number;
+  /** Milliseconds that the last frame was late on its way, against the quickest of the last half minute. */
+  ageMs: number;
+  /** The frame shown last: its time in the stream, and the wall clock at each step. */
+  last: FrameTimes | null;
+}
+
+export interface FrameTimes {
+  mediaMs: number;
+  arrivedMs: number;
+  decodedMs: number;
+  paintedMs: number;
+}
+
+export interface DecodedFrame {
+  frame: VideoFrame;
+  mediaMs: number;
+  /** Wall clock. */
+  arrivedMs: number;
+  decodedMs: number;
+}
+
+/** Frames in a decoder at one time are far fewer. */
+const ARRIVALS_KEPT = 64;
+
+export const wallMs = (): number => performance.timeOrigin + performance.now();
+
 export function createPicture(options: {
-  screen: Screen;
-  onPainted: () => void;
+  counts: PictureCounts;
+  /** Takes the frame over. */
+  onFrame: (decoded: DecodedFrame) => void;
   /** The browser has no decoder for this stream. */
   onUnsupported: () => void;
 }): Picture {
-  const { screen, onPainted, onUnsupported } = options;
+  const { counts, onFrame, onUnsupported } = options;
   let policy = new LagPolicy();
   let config: VideoDecoderConfig | undefined;
   let decoder: VideoDecoder | undefined;
-  const counts = { received: 0, painted: 0, skipped: 0, dropped: 0, jumps: 0, decodeErrors: 0 };
+  /** Microseconds of a frame → wall clock of its arrival. */
+  const arrivals = new Map<number, number>();
 
   const giveUp = () => {
     if (decoder && decoder.state !== "closed") decoder.close();
     decoder = undefined;
+    arrivals.clear();
     policy.needKeyFrame();
   };
   const show = (frame: VideoFrame) => {
-    if (policy.decoded(frame.timestamp / 1000, performance.now()) === "skip") {
+    const decodedMs = wallMs();
+    const arrivedMs = arrivals.get(frame.timestamp) ?? decodedMs;
+    arrivals.delete(frame.timestamp);
+    const mediaMs = frame.timestamp / 1000;
+    if (policy.decoded(mediaMs, performance.now()) === "skip") {
       counts.skipped++;
+      counts.closed++;
       frame.close();
       return;
     }
-    counts.painted++;
-    screen.paint(frame);
-    onPainted();
+    onFrame({ frame, mediaMs, arrivedMs, decodedMs });
   };
   const makeDecoder = (wanted: VideoDecoderConfig): VideoDecoder => {
     const made: VideoDecoder = new VideoDecoder({
-      output: (frame) => (made === decoder ? show(frame) : frame.close()),
+      output(frame) {
+        counts.decoded++;
+        if (made === decoder) return show(frame);
+        counts.closed++;
+        frame.close();
+      },
       error: (error) => {
         if (made !== decoder) return;
         counts.decodeErrors++;
@@ -102,8 +143,11 @@ export function createPicture(options: {
         counts.jumps++;
         decoder.reset();
         decoder.configure(config);
+        arrivals.clear();
       }
-      decoder.decode(new EncodedVideoChunk({ type: key ? "key" : "delta", timestamp: mediaMs * 1000, data }));
+      const timestamp = mediaMs * 1000;
+      if (arrivals.size < ARRIVALS_KEPT) arrivals.set(timestamp, wallMs());
+      decoder.decode(new EncodedVideoChunk({ type: key ? "key" : "delta", timestamp, data }));
     } catch {
       // A damaged key frame, or a decoder that closed itself a moment ago.
       counts.decodeErrors++;
@@ -125,13 +169,15 @@ export function createPicture(options: {
       config = undefined;
       policy = new LagPolicy();
     },
-    get facts() {
-      return { ...counts, queued: decoder?.decodeQueueSize ?? 0, ageMs: policy.ageMs };
+    get queued() {
+      return decoder?.decodeQueueSize ?? 0;
+    },
+    get ageMs() {
+      return policy.ageMs;
     },
     close() {
       giveUp();
       config = undefined;
-      screen.close();
     },
   };
 }

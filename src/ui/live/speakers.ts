@@ -2,12 +2,14 @@
 import workletUrl from "./sound.worklet.ts?worker&url";
 
 /**
- * The page's one AudioContext, made when the first room is to be heard and asleep while none is. Browsers allow six
- * or so of them, and each costs a thread that must never be late.
+ * The page's one AudioContext, in which all rooms that are heard are mixed; made when the first room is to be heard and
+ * asleep while none is. Browsers allow six or so of them, and each costs a thread that must never be late.
  */
 export interface Speakers {
-  /** Wakes the context and loads the jitter buffer's worklet. Each use is given back by `release`. */
-  acquire(): Promise<AudioContext>;
+  /** One more room is heard: the context is woken. Each use is given back by `release`. */
+  acquire(): void;
+  /** The context with the jitter buffer's worklet in it. */
+  open(): Promise<AudioContext>;
   release(): void;
 }
 
@@ -15,18 +17,25 @@ function createSpeakers(): Speakers {
   let context: AudioContext | undefined;
   let worklet: Promise<void> | undefined;
   let users = 0;
-  // Resuming is refused until the user has touched the page.
+  const made = () => {
+    if (context) return context;
+    context = new AudioContext({ latencyHint: "interactive" });
+    // Some devices end a context that was interrupted; resuming is refused until the user has touched the page.
+    context.addEventListener("statechange", wake);
+    for (const gesture of ["pointerdown", "keydown"]) addEventListener(gesture, wake, { capture: true });
+    return context;
+  };
   const wake = () => {
-    if (context?.state === "suspended" && users > 0) void context.resume().catch(() => {});
+    if (context && context.state !== "running" && users > 0) void context.resume().catch(() => {});
   };
   return {
-    async acquire() {
+    acquire() {
       users++;
-      if (!context) {
-        context = new AudioContext({ latencyHint: "interactive" });
-        for (const gesture of ["pointerdown", "keydown"]) addEventListener(gesture, wake, { capture: true });
-      }
+      made();
       wake();
+    },
+    async open() {
+      const context = made();
       worklet ??= context.audioWorklet.addModule(workletUrl);
       try {
         await worklet;

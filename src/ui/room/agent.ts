@@ -1,5 +1,13 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
-import { ROOM_EVENTS_PATH, type RoomAct, type RoomState } from "../../protocol/protocol.ts";
+import {
+  ROOM_EVENTS_PATH,
+  ROOM_LEVEL_EVENT,
+  type RoomAct,
+  type RoomHand,
+  type RoomLevel,
+  type RoomSoundAct,
+  type RoomState,
+} from "../../protocol/protocol.ts";
 
 /** The agent speaks at least every 10 s; after this much silence it is taken for away. */
 const SILENCE_MS = 15_000;
@@ -12,6 +20,8 @@ export interface Room {
   present: ReadonlySignal<boolean>;
   /** The agent's time, once a second. */
   now: ReadonlySignal<number>;
+  /** What the microphone hears, a few times a second; undefined while nothing is measured. */
+  level: ReadonlySignal<RoomLevel | undefined>;
   close(): void;
 }
 
@@ -20,12 +30,14 @@ export function openRoom(): Room {
   const state = signal<RoomState | undefined>(undefined);
   const present = signal(false);
   const now = signal(Date.now());
+  const level = signal<RoomLevel | undefined>(undefined);
   let source: EventSource | undefined;
   let silence: ReturnType<typeof setTimeout> | undefined;
   let retry: ReturnType<typeof setTimeout> | undefined;
 
   const again = () => {
     present.value = false;
+    level.value = undefined;
     source?.close();
     clearTimeout(silence);
     clearTimeout(retry);
@@ -40,6 +52,9 @@ export function openRoom(): Room {
       state.value = JSON.parse(message.data) as RoomState;
       present.value = true;
     });
+    source.addEventListener(ROOM_LEVEL_EVENT, (message: MessageEvent<string>) => {
+      level.value = JSON.parse(message.data) as RoomLevel;
+    });
     source.onerror = again;
   }
   open();
@@ -50,6 +65,7 @@ export function openRoom(): Room {
     state,
     present,
     now,
+    level,
     close() {
       source?.close();
       clearTimeout(silence);
@@ -60,7 +76,10 @@ export function openRoom(): Room {
 }
 
 /** Asks the agent to do something; `late` is what was not on offer any more. */
-export async function perform(path: string, act: RoomAct): Promise<"done" | "late" | "failed"> {
+export async function perform(
+  path: string,
+  act: RoomAct | RoomHand | RoomSoundAct,
+): Promise<"done" | "late" | "failed"> {
   try {
     const { status } = await fetch(path, {
       method: "POST",

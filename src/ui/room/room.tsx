@@ -1,12 +1,20 @@
-import { useSignal } from "@preact/signals";
 import { type ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
-import { ROOM_PICTURE_PATH, ROOM_START_PATH, ROOM_STOP_PATH, type RoomState } from "../../protocol/protocol.ts";
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { soundTestPassed, type RoomStage, type RoomState } from "../../protocol/protocol.ts";
 import { Lamp } from "../design/states.tsx";
 import { clockTime, dayAndTime, duration, remaining, size, stopwatch } from "../text/format.ts";
-import { ROOM } from "../text/room.ts";
-import { RECORDING_SIGN, ROLES, TROUBLES, type TroubleWords } from "../text/terms.ts";
-import { perform, type Room } from "./agent.ts";
+import { NETWORK, ROOM, ROOM_RESET, ROOM_RESET_DONE, ROOM_STICK } from "../text/room.ts";
+import { stickFaultWords } from "../text/stick.ts";
+import { RECORDING_SIGN, ROLES, TROUBLES, troubleWords, type TroubleWords } from "../text/terms.ts";
+import { Act } from "./act.tsx";
+import type { Room } from "./agent.ts";
+import { Conversation } from "./conversation.tsx";
+import { OwnPicture } from "./own-picture.tsx";
+import { qrModules, qrPath } from "./qr.ts";
+import { SelfTest } from "./self-test.tsx";
+import { SoundTestPanel, useSoundTest } from "./sound-test.tsx";
+import { Try } from "./try.tsx";
 
 /** The room's TV: one look from 4 m says whether all is well, and if not, what to do. */
 export function RoomScreen({ room }: { room: Room }) {
@@ -16,21 +24,35 @@ export function RoomScreen({ room }: { room: Room }) {
   if (!room.present.value) return <Plain title={ROOM.agentAway} text={ROOM.agentAwayText} />;
   switch (state.pairing.state) {
     case "paired":
-      return <Paired state={state} nowMs={room.now.value} />;
+      return talksIn(state) ? (
+        <Conversation state={state} stage={state.stage} nowMs={room.now.value} />
+      ) : (
+        <Paired room={room} state={state} nowMs={room.now.value} />
+      );
     case "code":
       return <Code pairing={state.pairing} nowMs={room.now.value} state={state} />;
     case "connecting":
-      return <Plain title={ROOM.connecting} text={ROOM.connectingText} state={state} />;
+      return <Waiting title={ROOM.connecting} text={ROOM.connectingText} state={state} />;
     case "wrongHub":
       return <Plain title={ROOM.wrongHub} text={ROOM.wrongHubText} state={state} />;
     default:
       return (
-        <Plain title={ROOM.hubUnreachable} text={ROOM.hubUnreachableText} state={state}>
+        <Waiting title={ROOM.hubUnreachable} text={ROOM.hubUnreachableText} state={state}>
           <p class="soft">{ROOM.hubUnreachableSince(clockTime(state.pairing.since))}</p>
-        </Plain>
+        </Waiting>
       );
   }
 }
+
+/**
+ * While a session is paused nobody hears anybody, and without the hub there is nobody to be heard. Where another system
+ * carries the talk, its page stands over this one, and nothing may be heard twice.
+ */
+const talksIn = (state: RoomState): state is RoomState & { stage: RoomStage } =>
+  !state.companion &&
+  state.stage !== null &&
+  state.session?.state === "live" &&
+  state.stage.session === state.session.id;
 
 function Plain(props: { title: string; text: string; state?: RoomState; children?: ComponentChildren }) {
   return (
@@ -43,20 +65,85 @@ function Plain(props: { title: string; text: string; state?: RoomState; children
   );
 }
 
-function Addresses({ state }: { state: RoomState }) {
+/** Not paired and no code yet: what the network lacks comes before that nothing answers. */
+function Waiting(props: { title: string; text: string; state: RoomState; children?: ComponentChildren }) {
+  const { state } = props;
+  const trouble = state.network?.trouble;
+  const words = trouble ? NETWORK[trouble] : props;
+  return (
+    <Plain title={words.title} text={words.text} state={state}>
+      {props.children}
+      <Stick state={state} />
+    </Plain>
+  );
+}
+
+/** What the box makes of the stick that is plugged in. */
+function Stick({ state: { stick } }: { state: RoomState }) {
+  if (!stick) return null;
+  if (stick.state === "reset") {
+    if (stick.outcome.state === "done") return <output class="lead">{ROOM_RESET_DONE}</output>;
+    const { title, repair } = ROOM_RESET[stick.outcome.reason];
+    return (
+      <div class="room-say room-trouble" role="alert">
+        <h2 class="long">{title}</h2>
+        <p>{repair}</p>
+      </div>
+    );
+  }
+  if (stick.state !== "faulty")
+    return (
+      <output class={stick.state === "otherHub" ? "lead word-bad" : "lead word-ok"}>{ROOM_STICK[stick.state]}</output>
+    );
+  const [first, ...others] = stick.faults;
+  if (!first) return null;
+  const { title, repair } = stickFaultWords(first);
+  return (
+    <div class="room-say room-trouble" role="alert">
+      <h2 class="long">{title}</h2>
+      <p>{repair}</p>
+      {others.length > 0 && <p class="soft">{ROOM_STICK.more(others.length)}</p>}
+    </div>
+  );
+}
+
+/** For whoever is on the telephone: where the hub is looked for, and which box on which network this is. */
+function Addresses({ state: { hubAddress, addresses, network } }: { state: RoomState }) {
+  const mac = network?.macs[0];
   return (
     <p class="room-foot soft">
-      {ROOM.hub} {state.hubAddress} · {ROOM.address} {state.addresses.join(", ")}
+      {ROOM.hub} {hubAddress || ROOM.hubNotKnown} · {ROOM.address} {addresses.slice(0, 2).join(", ") || ROOM.noAddress}
+      {mac && ` · ${ROOM.mac} ${mac}`}
     </p>
   );
 }
+
+/** Without the code itself: a page that is not the hub's would be told it. */
+function Qr({ text }: { text: string }) {
+  const modules = qrModules(text);
+  const size = modules.length + 8;
+  return (
+    <figure class="room-qr">
+      <svg viewBox={`-4 -4 ${size} ${size}`} aria-hidden="true" shape-rendering="crispEdges">
+        <rect x="-4" y="-4" width={size} height={size} fill="#fff" />
+        <path d={qrPath(modules)} fill="#000" />
+      </svg>
+      <figcaption>{ROOM.pairPage}</figcaption>
+    </figure>
+  );
+}
+
+/** A test that was opened and forgotten gives the page back. */
+const TEST_MS = 60_000;
 
 type CodePairing = Extract<RoomState["pairing"], { state: "code" }>;
 
 function Code({ pairing, nowMs, state }: { pairing: CodePairing; nowMs: number; state: RoomState }) {
   const leftMs = Date.parse(pairing.expiresAt) - nowMs;
+  const page = state.network?.pairingPage;
+  const trouble = state.network?.trouble;
   return (
-    <main class="room room-plain">
+    <main class="room room-plain room-pairing">
       <h1>{ROOM.pairTitle}</h1>
       <p class="room-code">
         <span class="aside">{ROOM.spelled([...pairing.code.replace("-", "")].join(" "))}</span>
@@ -68,13 +155,33 @@ function Code({ pairing, nowMs, state }: { pairing: CodePairing; nowMs: number; 
       </p>
       <p class="lead">{pairing.hubAnswers ? (pairing.revoked ? ROOM.pairRevoked : ROOM.pairText) : ROOM.pairOffline}</p>
       {leftMs > 0 && <p class="soft">{ROOM.pairExpires(duration(Math.ceil(leftMs / 60_000) * 60_000))}</p>}
+      <div class="room-pairing-side">
+        {page && <Qr text={page} />}
+        {state.stick ? (
+          <Stick state={state} />
+        ) : trouble ? (
+          <p class="word-bad">{NETWORK[trouble].title}</p>
+        ) : (
+          <SelfTest state={state} />
+        )}
+      </div>
       <Addresses state={state} />
     </main>
   );
 }
 
-function Paired({ state, nowMs }: { state: RoomState; nowMs: number }) {
+function Paired({ room, state, nowMs }: { room: Room; state: RoomState; nowMs: number }) {
   const { lamps, recording } = state;
+  const testing = useSignal(false);
+  useEffect(() => {
+    if (!testing.value) return undefined;
+    const timer = setTimeout(() => {
+      testing.value = false;
+    }, TEST_MS);
+    return () => clearTimeout(timer);
+  }, [testing.value]);
+  const idle = !state.session && !recording;
+  const sound = useSoundTest(state.soundTest);
   return (
     <main class="room room-paired">
       <header class="room-head">
@@ -85,11 +192,33 @@ function Paired({ state, nowMs }: { state: RoomState; nowMs: number }) {
         <Lamp of="picture" state={lamps.picture} />
         <Lamp of="sound" state={lamps.sound} />
         <Lamp of="link" state={lamps.link} />
+        {state.watchedBy.length > 0 && <span class="room-watched">{ROOM.watchers(0, state.watchedBy)}</span>}
       </p>
       <OwnPicture />
       <section class="room-side">
-        <Say state={state} nowMs={nowMs} />
-        <Receipt state={state} />
+        {idle && (sound.state?.running || sound.shown) ? (
+          <SoundTestPanel test={sound} />
+        ) : state.stick && idle ? (
+          <Stick state={state} />
+        ) : testing.value && idle ? (
+          <SelfTest state={state} />
+        ) : (
+          <>
+            <Say state={state} nowMs={nowMs} />
+            <Receipt state={state} />
+          </>
+        )}
+        {idle && (
+          <Try
+            room={room}
+            sound={sound}
+            test={{
+              open: testing.value,
+              toggle: () => (testing.value = !testing.value),
+              close: () => (testing.value = false),
+            }}
+          />
+        )}
       </section>
       <footer class="room-bottom">
         {recording ? (
@@ -108,10 +237,13 @@ function Paired({ state, nowMs }: { state: RoomState; nowMs: number }) {
 }
 
 /** What stands where the recording sign would: that a session is not recorded, or that the room is ready for one. */
-function Sign({ state: { session, lamps } }: { state: RoomState }) {
+function Sign({ state: { session, lamps, soundTest } }: { state: RoomState }) {
   if (session?.state === "live") return <p class="room-sign room-sign-off">{ROOM.notRecording}</p>;
   const ready = [lamps.picture, lamps.sound, lamps.link].every((lamp) => lamp === "ok") && !session;
-  return ready ? <p class="room-sign room-sign-ready">{ROOM.ready}</p> : null;
+  if (!ready) return null;
+  if (soundTest?.result && !soundTestPassed(soundTest.result))
+    return <p class="room-sign room-sign-half">{ROOM.readyButSound}</p>;
+  return <p class="room-sign room-sign-ready">{ROOM.ready}</p>;
 }
 
 /** One thing at a time: what is wrong comes before what goes on, and that before what is next. */
@@ -123,7 +255,7 @@ function Say({ state, nowMs }: { state: RoomState; nowMs: number }) {
         ? offlineWords(state)
         : trouble === "diskLow" && state.noRoom
           ? { ...TROUBLES.diskLow, title: ROOM.noRoom(state.noRoom.name, size(state.noRoom.missingBytes)) }
-          : TROUBLES[trouble];
+          : troubleWords(trouble, state.health);
     const others = state.lamps.troubles.length - 1;
     return (
       <div class="room-say room-trouble" role="alert">
@@ -140,7 +272,13 @@ function Say({ state, nowMs }: { state: RoomState; nowMs: number }) {
         <p class="soft">{state.session.state === "paused" ? ROOM.paused : ROOM.now}</p>
         <SessionName name={state.session.name} />
         <p>{ROLES[state.session.role]}</p>
-        {state.session.state === "paused" && <p class="lead">{ROOM.pausedText}</p>}
+        {state.companion && !state.companion.showing && <p>{ROOM.companionOpening(state.companion.name)}</p>}
+        {state.session.state === "paused" && (
+          <p class="lead">
+            {state.stage?.paused?.reason && `${ROOM.pausedWhy(state.stage.paused.reason)} `}
+            {ROOM.pausedText}
+          </p>
+        )}
         {state.session.begunBy === "schedule" && <p>{ROOM.begunBySchedule}</p>}
         {state.session.begunBy === "hand" && <p>{ROOM.begunByHand}</p>}
       </div>
@@ -183,67 +321,6 @@ function Receipt({ state: { session, receipt } }: { state: RoomState }) {
   );
 }
 
-/** A first press only asks; what was asked and not answered is forgotten. */
-const SURE_MS = 8_000;
-
-/**
- * Begins or ends a session in this room: one button, two presses. It has the focus by itself, so that the one key of
- * a simple remote control is enough.
- */
-function Act({ state: { start, stop } }: { state: RoomState }) {
-  const asked = useSignal(false);
-  const said = useSignal<string | null>(null);
-  const button = useRef<HTMLButtonElement>(null);
-  const path = stop ? ROOM_STOP_PATH : ROOM_START_PATH;
-  const session = stop ? stop.session : (start?.session ?? null);
-  const offered = start !== null || stop !== null;
-  // Another offer is another question: it must be asked anew.
-  useEffect(() => {
-    asked.value = false;
-    said.value = null;
-    button.current?.focus();
-  }, [offered, path, session]);
-  useEffect(() => {
-    if (!asked.value) return undefined;
-    const timer = setTimeout(() => {
-      asked.value = false;
-    }, SURE_MS);
-    return () => clearTimeout(timer);
-  }, [asked.value]);
-  if (!offered) return null;
-  const words = stop ? ROOM.end : session === null ? ROOM.beginAdHoc : ROOM.begin;
-  const press = async () => {
-    said.value = null;
-    asked.value = !asked.value;
-    if (asked.value) return;
-    const done = await perform(path, { session });
-    said.value = done === "done" ? null : done === "late" ? ROOM.actLate : ROOM.actFailed;
-  };
-  return (
-    <div class="room-act">
-      <button
-        ref={button}
-        type="button"
-        class={asked.value ? "room-button room-button-sure" : "room-button"}
-        onClick={(event) => {
-          // A double click is one press of an unsteady hand.
-          if (event.detail <= 1) void press();
-        }}
-        onKeyDown={(event) => {
-          if (event.repeat) event.preventDefault();
-          if (event.key === "Escape") asked.value = false;
-        }}
-        onBlur={() => {
-          asked.value = false;
-        }}
-      >
-        {asked.value ? (stop ? ROOM.endSure : ROOM.beginSure) : words}
-      </button>
-      {said.value && <output>{said.value}</output>}
-    </div>
-  );
-}
-
 /** Here the box is plainly switched on: only its line is left to look at. */
 const offlineWords = ({ recording }: RoomState): TroubleWords => ({
   title: TROUBLES.offline.title,
@@ -257,32 +334,3 @@ const LONG_TITLE = 22;
 const isLong = (name = ""): boolean => name.length > LONG_NAME;
 
 const SessionName = ({ name }: { name: string }) => <h2 class={isLong(name) ? "long" : undefined}>{name}</h2>;
-
-/** What the camera sees. A broken stream of pictures is asked for again, with a new address. */
-function OwnPicture() {
-  const attempt = useSignal(0);
-  const broken = useSignal(false);
-  useEffect(() => {
-    if (!broken.value) return undefined;
-    const timer = setTimeout(() => {
-      attempt.value += 1;
-      broken.value = false;
-    }, 2_000);
-    return () => clearTimeout(timer);
-  }, [broken.value]);
-  return (
-    <figure class="room-picture">
-      {broken.value ? (
-        <p>{ROOM.noPicture}</p>
-      ) : (
-        <img
-          src={`${ROOM_PICTURE_PATH}?${attempt.value}`}
-          alt={ROOM.picture}
-          onError={() => {
-            broken.value = true;
-          }}
-        />
-      )}
-    </figure>
-  );
-}

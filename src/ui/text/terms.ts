@@ -1,4 +1,13 @@
-import type { GapCause, Lamp, PointRole, SessionState, Trouble } from "../../protocol/protocol.ts";
+import {
+  missedDevice,
+  type GapCause,
+  type Health,
+  type Lamp,
+  type PointRole,
+  type SessionState,
+  type Track,
+  type Trouble,
+} from "../../protocol/protocol.ts";
 
 /** Words that the desk and the room screen share, so that both places speak of one thing by one name. */
 
@@ -31,10 +40,20 @@ export interface TroubleWords {
 }
 
 export const TROUBLES: Record<Trouble, TroubleWords> = {
+  identityTwin: {
+    title: "Hai thiết bị mang cùng danh tính",
+    repair: "Rút phích điện thiết bị thừa; không tìm thấy thì gọi phụ trách kỹ thuật.",
+    comfort: "Không phải lỗi của người trực phòng. Bản ghi vẫn về đủ.",
+  },
   offline: {
     title: "Mất kết nối",
     repair: "Xem đèn thiết bị có sáng và dây mạng đã cắm chặt chưa; nếu cả hai đều tốt thì gọi nhà mạng.",
     comfort: "Không phải lỗi của người trực phòng. Thiết bị còn điện thì vẫn ghi tại chỗ, bản ghi tự về khi nối lại.",
+  },
+  identityDamaged: {
+    title: "Trung tâm không nhận ra thiết bị",
+    repair: "Người quản trị thu hồi thiết bị, rồi ghép lại bằng mã hiện trên màn hình phòng.",
+    comfort: "Không phải lỗi của người trực phòng. Bản ghi còn nguyên trên thiết bị.",
   },
   encoderFailed: {
     title: "Thiết bị không lấy được hình và tiếng",
@@ -66,6 +85,16 @@ export const TROUBLES: Record<Trouble, TroubleWords> = {
     repair: "Bật thêm đèn và kéo rèm để ánh sáng chiếu vào mặt người nói, không chiếu vào máy quay.",
     comfort: "Thiết bị và đường truyền không có lỗi. Hình và tiếng vẫn được ghi.",
   },
+  cameraSpare: {
+    title: "Đang dùng máy quay dự phòng",
+    repair: "Cắm lại thật chặt máy quay thường dùng; thiết bị tự chuyển về sau vài giây.",
+    comfort: "Đường truyền không có lỗi. Hình vẫn được ghi bằng máy quay dự phòng.",
+  },
+  microphoneSpare: {
+    title: "Đang dùng micrô dự phòng",
+    repair: "Cắm lại thật chặt micrô thường dùng; thiết bị tự chuyển về sau vài giây.",
+    comfort: "Đường truyền không có lỗi. Tiếng vẫn được ghi bằng micrô dự phòng.",
+  },
   microphoneNone: {
     title: "Không thấy micrô",
     repair: "Rút dây micrô khỏi thiết bị rồi cắm lại thật chặt.",
@@ -96,6 +125,16 @@ export const TROUBLES: Record<Trouble, TroubleWords> = {
     repair: "Rút dây máy quay và dây micrô, đợi 5 giây rồi cắm lại từng dây.",
     comfort: "Không phải lỗi của người trực phòng. Hình và tiếng vẫn được ghi.",
   },
+  echoOpen: {
+    title: "Chưa khử được tiếng vọng",
+    repair: "Vặn nhỏ loa của phòng và đặt micrô xa loa; khởi động lại thiết bị sau buổi tiếp.",
+    comfort: "Bản ghi không bị ảnh hưởng. Chỉ phòng khác có thể nghe lại tiếng của chính mình.",
+  },
+  screenNotRecording: {
+    title: "Chưa ghi được màn hình họp",
+    repair: "Chưa cần làm gì, thiết bị đang mở lại trang họp; nếu quá 2 phút thì gọi phụ trách kỹ thuật.",
+    comfort: "Không phải lỗi của người trực phòng. Hình và tiếng trong phòng vẫn được ghi.",
+  },
   frameRateLow: {
     title: "Bản ghi thiếu hình",
     repair: "Bật thêm đèn và cắm máy quay thẳng vào thiết bị, không qua bộ chia cổng.",
@@ -120,6 +159,21 @@ export const TROUBLES: Record<Trouble, TroubleWords> = {
     title: "Ổ đĩa của thiết bị đầy hoặc hỏng",
     repair: "Cứ để thiết bị bật và gọi phụ trách kỹ thuật ngay.",
     comfort: "Không phải lỗi của người trực phòng. Phần đã ghi còn nguyên; có chỗ là thiết bị tự ghi tiếp.",
+  },
+  diskFailing: {
+    title: "Ổ đĩa của thiết bị sắp hỏng",
+    repair: "Cứ để thiết bị bật và gọi phụ trách kỹ thuật thay ổ đĩa ngay.",
+    comfort: "Không phải lỗi của người trực phòng. Phần đã ghi vẫn được gửi về trung tâm.",
+  },
+  diskWorn: {
+    title: "Ổ đĩa của thiết bị đã cũ",
+    repair: "Báo phụ trách kỹ thuật để thay ổ đĩa trong đợt bảo trì tới.",
+    comfort: "Chưa ảnh hưởng gì: việc ghi vẫn bình thường.",
+  },
+  batteryEmpty: {
+    title: "Pin đồng hồ của thiết bị đã hết",
+    repair: "Báo phụ trách kỹ thuật để thay pin đồng hồ trong đợt bảo trì tới.",
+    comfort: "Thiết bị lấy giờ từ trung tâm, giờ trong bản ghi vẫn đúng.",
   },
   lineSmall: {
     title: "Đường truyền chậm: đang gửi hình nhỏ",
@@ -148,6 +202,15 @@ export const TROUBLES: Record<Trouble, TroubleWords> = {
   },
 };
 
+/** What is wrong in this room: where it is about a device, with its name. */
+export function troubleWords(trouble: Trouble, health: Health | null): TroubleWords {
+  const words = TROUBLES[trouble];
+  const ofCamera = trouble === "cameraNone" || trouble === "cameraSpare";
+  const ofMicrophone = trouble === "microphoneNone" || trouble === "microphoneSpare";
+  const missed = missedDevice(ofCamera ? health?.devices?.cameras : ofMicrophone ? health?.devices?.microphones : []);
+  return missed ? { ...words, title: `${words.title}: ${missed.name}` } : words;
+}
+
 /** What an alarm is about; undefined for a cause that only a newer box knows. */
 export const alarmTitle = (cause: string): string | undefined =>
   cause in TROUBLES ? TROUBLES[cause as Trouble].title : undefined;
@@ -164,7 +227,7 @@ export const ROLES: Record<PointRole, string> = {
   delegate: "Điểm cầu đại biểu",
 };
 
-export const GAP_CAUSES: Record<GapCause, string> = {
+const GAP_CAUSES: Record<GapCause, string> = {
   starting: "Chờ thiết bị bắt đầu ghi",
   paused: "Tạm dừng theo lệnh",
   encoderDied: "Bộ ghi bị ngắt",
@@ -172,8 +235,20 @@ export const GAP_CAUSES: Record<GapCause, string> = {
   agentDied: "Thiết bị khởi động lại phần mềm",
   powerLost: "Mất điện",
   deviceLost: "Mất máy quay hoặc micrô",
+  deviceChanged: "Đổi máy quay hoặc micrô",
+  mediumFailed: "Ổ đĩa hỏng, ghi tiếp sang ổ thứ hai",
   segmentDamaged: "Đoạn ghi bị hỏng",
+  framesMissing: "Thiếu hình trong lúc ghi",
   unknown: "Chưa rõ nguyên nhân",
 };
+
+/** What a cause means where the screen was recorded and not the room. */
+const SCREEN_GAP_CAUSES: Partial<Record<GapCause, string>> = {
+  starting: "Chờ mở trang họp",
+  deviceLost: "Trang họp không hiện trên màn hình",
+};
+
+export const gapWords = (cause: GapCause, track: Track): string =>
+  (track === "screen" ? SCREEN_GAP_CAUSES[cause] : undefined) ?? GAP_CAUSES[cause];
 
 export const RECORDING_SIGN = "ĐANG GHI ÂM, GHI HÌNH";
