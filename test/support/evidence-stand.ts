@@ -194,7 +194,7 @@ export interface EvidenceStand extends AsyncDisposable {
   endSession(): Promise<void>;
 }
 
-/** @param options.place where it makes its folder; of a disk of its own, for instance */
+/** @param options.place where it makes its folder, and leaves it; of a disk of its own, for instance */
 export async function openEvidenceStand(options: { boxes?: number; place?: string } = {}): Promise<EvidenceStand> {
   const root = await mkdtemp(join(options.place ?? tmpdir(), "diemcau-archive-"));
   const databaseFile = join(root, "hub.sqlite");
@@ -287,7 +287,7 @@ export async function openEvidenceStand(options: { boxes?: number; place?: strin
     async [Symbol.asyncDispose]() {
       for (const stop of stops) await stop();
       await db.destroy();
-      await rm(root, { recursive: true, force: true });
+      if (!options.place) await rm(root, { recursive: true, force: true });
     },
   };
 }

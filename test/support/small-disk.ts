@@ -13,8 +13,12 @@ export interface SmallDisk extends AsyncDisposable {
   /** As if pulled out: the directory is still there and shows what is below the mount. */
   pull(): Promise<void>;
   insert(): Promise<void>;
-  /** Makes one file that cannot be read: its blocks are said to lie beyond the end of the disk. @returns which */
-  spoil(isIt: (name: string) => boolean): Promise<{ path: string }>;
+  /**
+   * Makes one file that cannot be read: not even asked about (its inode is broken), or with its name and size there and
+   * its bytes not, as by a bad sector.
+   * @returns which
+   */
+  spoil(isIt: (name: string) => boolean, what?: "inode" | "bytes"): Promise<{ path: string }>;
 }
 
 export async function makeSmallDisk(sizeBytes: number): Promise<SmallDisk> {
@@ -49,18 +53,24 @@ export async function makeSmallDisk(sizeBytes: number): Promise<SmallDisk> {
       }
       return bytes;
     },
-    async spoil(isIt) {
+    async spoil(isIt, what = "inode") {
       const path = (await readdir(directory, { recursive: true })).find(isIt);
       if (path === undefined) throw new Error("no such file on this disk");
       await runChecked(["sync", "--file-system", directory]);
-      await runChecked(["umount", directory]);
-      // Another's namespace may still have the drive mounted, with this file in its memory: so another drive.
+      // A program that is about to open a file keeps it busy, and another's namespace may still have the drive mounted,
+      // with this file in its memory: so another drive.
+      await pull();
       const copy = `${image}-spoilt`;
       await rename(image, copy);
       await copyFile(copy, image);
       await runProcess(["e2fsck", "-p", image]);
-      // Words 3 to 5 of an inode's root are its first extent: first block, length and, in the last, where it lies.
-      await runChecked(["debugfs", "-w", "-R", `set_inode_field /${path} block[5] 0x7fffffff`, image]);
+      const { stdout: blocks } = await runChecked(["debugfs", "-R", `blocks /${path}`, image]);
+      // Words 0 to 2 of an inode's root are its head (in word 1 how deep the tree is), 3 to 5 its first entry: first
+      // block, length and, in the last, where it lies; or, in a tree, first block and where the leaf lies.
+      const words =
+        what === "inode" ? { 5: "0x7fffffff" } : { 1: "0x10004", 4: Number.parseInt(blocks).toString(), 5: "0" };
+      for (const [word, value] of Object.entries(words))
+        await runChecked(["debugfs", "-w", "-R", `set_inode_field /${path} block[${word}] ${value}`, image]);
       // As with a bad sector, the rest of the disk goes on.
       await insert("continue");
       return { path };

@@ -10,6 +10,7 @@ import { createProvince } from "../../src/hub/province/province.ts";
 import { makeMaterial, openEvidenceStand, Take, type EvidenceStand, type Material } from "../support/evidence-stand.ts";
 import { freePort } from "../support/free-port.ts";
 import { startProvince } from "../support/province-daemon.ts";
+import { makeSmallDisk, type SmallDisk } from "../support/small-disk.ts";
 import { until } from "../support/until.ts";
 
 let directory: string;
@@ -60,6 +61,16 @@ async function recordSession(stand: EvidenceStand): Promise<Take> {
   const take = await recordTake(stand, material);
   await stand.endSession();
   return take;
+}
+
+/** A take of two segments at a hub whose disk then does not give back the first of them. */
+async function recordAndSpoil(stand: EvidenceStand, disk: SmallDisk, what: "inode" | "bytes") {
+  const stop = stand.start();
+  const take = await recordTake(stand, material);
+  await until("both are at the hub", async () => (await copiesOf(stand)).hub === 2);
+  await stop();
+  const { path } = await disk.spoil((name) => name.includes("archive/") && name.endsWith("000000.ts"), what);
+  return { path, take };
 }
 
 const copiesOf = async (stand: EvidenceStand) => (await stand.archive.summary(stand.session))!.copies;
@@ -239,6 +250,44 @@ describe("province", () => {
     expect(await readFile(path!)).toEqual(await readFile(material[0]!.path));
     const kept = await readdir(stand.directories.quarantine, { recursive: true });
     expect(kept.filter((name) => name.endsWith(".ts"))).toHaveLength(1);
+  });
+
+  test.each(["inode", "bytes"] as const)(
+    "never-again 4: a recording that the hub's disk does not give back keeps no other from hub and province (%s)",
+    async (what) => {
+      await using disk = await makeSmallDisk(64 << 20);
+      await using stand = await openEvidenceStand({ place: disk.directory });
+      const { path } = await recordAndSpoil(stand, disk, what);
+      const target = join(stand.root, "share");
+      await mkdir(target);
+      {
+        await using _province = run(stand, target);
+        await until("the other is there", async () => (await copiesOf(stand)).province === 1);
+        expect(await copiesOf(stand)).toMatchObject({ hub: 1, refused: 1 });
+      }
+      stand.start();
+      await recordTake(stand, material.slice(0, 1));
+      await until("the next take is at the hub", async () => (await copiesOf(stand)).hub === 2);
+      const told = stand.logged.find(({ event }) => event === "archive.unreadable");
+      expect(told?.["path"]).toBe(join(disk.directory, path));
+    },
+  );
+
+  test("a recording whose bytes the hub's disk does not give back is had from its box again, into another place", async () => {
+    await using disk = await makeSmallDisk(64 << 20);
+    await using stand = await openEvidenceStand({ place: disk.directory });
+    const { path, take } = await recordAndSpoil(stand, disk, "bytes");
+    const target = join(stand.root, "share");
+    await mkdir(target);
+    await using _province = run(stand, target);
+    await until("it is missed", async () => (await copiesOf(stand)).refused === 1);
+    stand.start();
+    await stand.boxes[0]!.upload(take.segments[0]!.name, material[0]!.path);
+    await until("it is at both again", async () => (await copiesOf(stand)).province === 2);
+    expect(await readFile(join(disk.directory, path))).toEqual(await readFile(material[0]!.path));
+    // What cannot be read is kept: a laboratory may still get something from it.
+    const kept = await readdir(stand.directories.quarantine, { recursive: true });
+    expect(kept.filter((name) => name.includes("000000."))).toHaveLength(1);
   });
 
   test("another hub's storage is not written to, and a new target gets everything again", async () => {

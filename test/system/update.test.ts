@@ -49,7 +49,7 @@ beforeAll(async () => {
   await until("both boxes have said what they run", async () =>
     (await updates()).every((update) => update?.running === "1.0"),
   );
-}, 120_000);
+});
 afterAll(async () => {
   if (stand && process.env["DIEMCAU_TEST_LOG"]) console.log(await standLogs(folder("stand"), 40));
   await stand?.[Symbol.asyncDispose]();

@@ -13,9 +13,11 @@ import {
   type TakeId,
 } from "../../protocol/protocol.ts";
 import {
+  causeOf,
   fileSize,
   hashRegularFile,
   isoUtc,
+  isUnreadable,
   linkDurable,
   listDirectory,
   makeDirectory,
@@ -32,6 +34,7 @@ import type { Sidecars } from "./sidecars.ts";
 import {
   parseStagedFileName,
   planStaged,
+  sameContent,
   stagedFileName,
   type Content,
   type StagedFacts,
@@ -117,6 +120,17 @@ export function createIntake(options: IntakeOptions): Intake {
 
   const placeOf = (row: SegmentRow): string =>
     join(directories.archive, row.session, archiveTakePath(row.point, row.take), archiveSegmentFiles(row.seq).media);
+
+  /** One bad sector must not end the work on all other files. */
+  const sealedAt = async (place: string): Promise<StagedFacts["sealed"]> => {
+    try {
+      return await hashRegularFile(place);
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      log.error("archive.unreadable", { path: place, cause: causeOf(error) });
+      return "unreadable";
+    }
+  };
 
   /** The same bytes refused twice are kept once. */
   const setAside = async (path: string, file: StagedFile, content: Content | undefined): Promise<void> => {
@@ -212,7 +226,7 @@ export function createIntake(options: IntakeOptions): Intake {
     const own = row && row.box === file.box && row.session === file.name.session ? row : undefined;
     const staged = await hashRegularFile(path, { sync: true });
     const place = own && placeOf(own);
-    const sealed = place === undefined ? undefined : await hashRegularFile(place);
+    const sealed = place === undefined ? undefined : await sealedAt(place);
     let record: StagedFacts["record"] = "none";
     if (row) record = own ? { sha256: own.sha256, sizeBytes: own.sizeBytes, state: own.state } : "foreign";
     for (const step of planStaged({ record, staged, sealed })) {
@@ -223,8 +237,11 @@ export function createIntake(options: IntakeOptions): Intake {
           await refuse(path, file, own, step.reason, staged, step.askAgain);
           break;
         case "setAside":
-          log.error("archive.damaged", { file: segmentPath(file.name), sha256: sealed!.sha256 });
-          await setAside(place!, file, sealed);
+          log.error("archive.damaged", {
+            file: segmentPath(file.name),
+            sha256: sealed === "unreadable" ? sealed : sealed!.sha256,
+          });
+          await setAside(place!, file, sealed === "unreadable" ? undefined : sealed);
           break;
         case "link":
           await makeDirectory(join(place!, ".."));
@@ -316,8 +333,7 @@ export function createIntake(options: IntakeOptions): Intake {
         .execute();
       for (const { takeId, seq, sessionId } of rows) {
         const row = await segmentRow({ session: sessionId, take: takeId, seq });
-        const sealed = row && (await fileSize(placeOf(row))) === row.sizeBytes && (await hashRegularFile(placeOf(row)));
-        if (row && sealed && sealed.sha256 === row.sha256) await certify(row);
+        if (row && sameContent(row, await sealedAt(placeOf(row)))) await certify(row);
       }
     },
   };

@@ -32,8 +32,8 @@ export interface StagedFacts {
   record: (Content & { state: "waiting" | "verified" | "damaged" }) | "none" | "foreign";
   /** The staged file; undefined if it is no regular file. */
   staged: Content | undefined;
-  /** What lies at the segment's place in the archive. */
-  sealed: Content | undefined;
+  /** What lies at the segment's place in the archive; "unreadable" where the disk does not give it back. */
+  sealed: Content | "unreadable" | undefined;
 }
 
 export type StagedRefusal = "notRegular" | "foreign" | "sizeDiffers" | "hashDiffers";
@@ -52,8 +52,8 @@ export type StagedStep =
   | { do: "certify" }
   | { do: "drop" };
 
-const sameContent = (a: Content, b: Content | undefined): boolean =>
-  b !== undefined && a.sha256 === b.sha256 && a.sizeBytes === b.sizeBytes;
+export const sameContent = (a: Content, b: StagedFacts["sealed"]): boolean =>
+  b !== undefined && b !== "unreadable" && a.sha256 === b.sha256 && a.sizeBytes === b.sizeBytes;
 
 /**
  * What to do with one staged file. The staged name is the note of what is under way: it goes last, and each step may
