@@ -28,6 +28,7 @@ export const HubConfigFile = z.strictObject({
     .strictObject({
       keepFreeBytes: z.number().int().nonnegative().nullable().default(null),
       inboxBytesPerBox: z.number().int().min(100e6).default(8e9),
+      rereadDays: z.number().positive().max(3_650).default(30),
     })
     .prefault({}),
   backup: z

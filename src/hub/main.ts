@@ -116,6 +116,7 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
     boxKey: (box) => fleet.boxKey(box),
     send: (box, message) => void fleet.send(box, message),
     limits: config.storage,
+    rereadEveryMs: config.storage.rereadDays * 24 * 3_600_000,
   });
   const alarms = createAlarms({ db, clock, log });
   const releases = await createReleases({
@@ -193,6 +194,8 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
           signer: authority.signer,
           onCopied: (copy) => archive.noteCopied(copy),
           onSourceDamaged: (damaged) => archive.fetchAgain(damaged),
+          onBroughtBack: (lost, path) => archive.giveBack(lost, path),
+          hasRoom: () => archive.room().state !== "full",
         });
 
   // Rooms that this life of the hub has never seen: the fleet tells of their return as of any other change.

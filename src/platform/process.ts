@@ -135,13 +135,16 @@ export async function runProcess(
   }
 }
 
-/** Like {@link runProcess}, and throws ProcessError "failed" with the program's last words on a non-zero code. */
+/**
+ * Like {@link runProcess}, and throws ProcessError "failed" with the program's last words on a non-zero code.
+ * @param options.fine codes besides 0 that are no failure
+ */
 export async function runChecked(
   argv: readonly string[],
-  options: Parameters<typeof runProcess>[1] = {},
+  { fine = [], ...options }: Parameters<typeof runProcess>[1] & { fine?: readonly number[] } = {},
 ): Promise<RunResult> {
   const result = await runProcess(argv, options);
-  if (result.code !== 0) {
+  if (result.code !== 0 && !fine.includes(result.code ?? -1)) {
     const words = result.stderr.trim().split("\n").slice(-3).join(" | ");
     throw new ProcessError("failed", `${argv[0]} ended with ${result.code ?? result.signal}: ${words}`);
   }

@@ -44,6 +44,8 @@ const MAY_REMOVE: Record<string, RegExp[]> = {
   "src/hub/fleet/openssl.ts": [/^directory,/],
   "src/hub/releases/store.ts": [/^join\(this\.directory, id\), \{ recursive: true/, /^this\.part\(id, name\),/],
   "src/hub/main.ts": [/^portsFile,/],
+  // What it fetched; what was taken in is linked elsewhere before.
+  "src/hub/province/bringing-back.ts": [/^folder, \{ recursive: true/],
   // Its own passing folders and files, and backups beyond the number to keep.
   "src/hub/backup/backup.ts": [/^work,/, /^join\(directory, old\),/],
   "src/hub/backup/content.ts": [/^tar,/],

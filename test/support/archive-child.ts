@@ -26,5 +26,6 @@ const archive = createArchive({
     (await db.selectFrom("box").select("certificatePem").where("id", "=", box).executeTakeFirst())?.certificatePem,
   send: () => {},
   limits: { keepFreeBytes: 0, inboxBytesPerBox: 8e9 },
+  rereadEveryMs: 1e12,
 });
 await archive.run(processLifetime(log));

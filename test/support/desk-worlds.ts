@@ -229,6 +229,7 @@ interface RoomPlan {
   hub: number;
   province: number;
   refused?: number;
+  rereadAt?: string;
   gaps?: { cause: GapView["cause"]; fromMs: number; lengthMs: number; detail: string }[];
 }
 
@@ -289,6 +290,7 @@ function roomRecording(of: SessionView, plan: RoomPlan, role: PointRole, endMs: 
       refused: plan.refused ?? 0,
       hubComplete: ended && hub === segments.length,
       provinceComplete: ended && province === segments.length,
+      rereadAt: plan.rereadAt ?? null,
     },
     playlist: hub > 0 ? `/api/recordings/${of.id}/${pointId(plan.name)}/index.m3u8` : null,
     playableMs: playlistMs,
@@ -348,6 +350,7 @@ const addCopies = (a: CopyView, b: CopyView): CopyView => ({
   refused: a.refused + b.refused,
   hubComplete: a.hubComplete && b.hubComplete,
   provinceComplete: a.provinceComplete && b.provinceComplete,
+  rereadAt: a.rereadAt,
 });
 
 export function summaryOf({ session: of, copies, rooms }: RecordingView): RecordingSummaryView {
@@ -454,7 +457,11 @@ function ordinary(nowMs: number): BareWorld {
     recordings: [
       recording(live, all(0.98, 0.9), nowMs),
       recording(past, all(1, 0.64), Date.parse(past.endedAt!)),
-      recording(older, all(1, 1), Date.parse(older.endedAt!)),
+      recording(
+        older,
+        all(1, 1).map((plan) => ({ ...plan, rereadAt: iso(nowMs - 24 * HOUR_MS) })),
+        Date.parse(older.endedAt!),
+      ),
     ],
     waitingBoxes: 1,
     hubDisk: ROOMY,

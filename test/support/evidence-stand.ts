@@ -194,8 +194,13 @@ export interface EvidenceStand extends AsyncDisposable {
   endSession(): Promise<void>;
 }
 
-/** @param options.place where it makes its folder, and leaves it; of a disk of its own, for instance */
-export async function openEvidenceStand(options: { boxes?: number; place?: string } = {}): Promise<EvidenceStand> {
+/**
+ * @param options.rereadEveryMs how soon the archive is read again; never, in a test
+ * @param options.place where it makes its folder, and leaves it; of a disk of its own, for instance
+ */
+export async function openEvidenceStand(
+  options: { boxes?: number; place?: string; rereadEveryMs?: number } = {},
+): Promise<EvidenceStand> {
   const root = await mkdtemp(join(options.place ?? tmpdir(), "diemcau-archive-"));
   const databaseFile = join(root, "hub.sqlite");
   const directories = {
@@ -252,6 +257,7 @@ export async function openEvidenceStand(options: { boxes?: number; place?: strin
       (await db.selectFrom("box").select("certificatePem").where("id", "=", box).executeTakeFirst())?.certificatePem,
     send: (box, message) => void sent.push({ box, message, atMs: systemClock.monotonicMs() }),
     limits: { keepFreeBytes: 0, inboxBytesPerBox: 8e9 },
+    rereadEveryMs: options.rereadEveryMs ?? 1e12,
   });
   const stops = new Set<() => Promise<void>>();
   return {

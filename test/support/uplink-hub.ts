@@ -76,6 +76,7 @@ export async function startUplinkHub(options: UplinkHubOptions = {}): Promise<Up
     boxKey: (box) => fleet.boxKey(box),
     send: (box, message) => void fleet.send(box, message),
     limits,
+    rereadEveryMs: 1e12,
   });
   const reception = createReception({ db, clock, log });
   const hub = { assignment: { revision: 1, sessions: [] } as UplinkHub["assignment"] };

@@ -13,17 +13,19 @@ import {
 } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { STORAGE_FILE } from "../../src/hub/archive/archive.ts";
+import { createRereading } from "../../src/hub/archive/rereading.ts";
 import {
   archiveTakePath,
+  makeId,
   PointId,
   type HubMessage,
   type SegmentName,
   type SegmentRecord,
 } from "../../src/protocol/protocol.ts";
-import { runChecked, runProcess, sha256File, startProcess } from "../../src/platform/platform.ts";
+import { runChecked, runProcess, sha256File, startProcess, systemClock } from "../../src/platform/platform.ts";
 import { signatureHolds, verifyBag } from "../../src/evidence/evidence.ts";
 import {
   countFrames,
@@ -594,6 +596,90 @@ describe("nothing is lost", () => {
     await rm(inTheWay, { recursive: true });
     await verified(stand, 2);
     expect(await copiesOf(stand)).toMatchObject({ hub: 2, refused: 0 });
+  });
+
+  test("what rots in the archive is found when it is read again, and is whole again", async () => {
+    await using stand = await openEvidenceStand({ rereadEveryMs: 200 });
+    const box = stand.boxes[0]!;
+    const stop = stand.start();
+    const take = await recorded(stand, material.slice(0, 3));
+    await box.uploadAll(take);
+    stand.archive.inboxChanged(box.id);
+    await stand.endSession();
+    await bagFinished(stand);
+    await stop();
+    const media = join(bagOf(stand), archiveTakePath(box.point, take.take), "000001.ts");
+    await overwrite(media, await tampered(media));
+    stand.start();
+    const [resend] = await until("the box is asked", () => {
+      const asked = messages(stand, "resend");
+      return asked.length > 0 && asked;
+    });
+    expect(resend).toMatchObject({ take: take.take, seq: 1, reason: "lost" });
+    await box.upload(take.segments[1]!.name, material[1]!.path);
+    stand.archive.inboxChanged(box.id);
+    await bagFinished(stand);
+    expect(await verifyBag(bagOf(stand))).toMatchObject({ whole: true, segments: 3 });
+    const quarantine = (await filesBelow(stand.directories.quarantine)).map((path) => basename(path));
+    expect(quarantine.filter((name) => name.startsWith("000001."))).toHaveLength(1);
+  });
+
+  test("records and signatures that rot are made anew when the archive is read again", async () => {
+    await using stand = await openEvidenceStand({ rereadEveryMs: 200 });
+    const box = stand.boxes[0]!;
+    const stop = stand.start();
+    const take = await recorded(stand, material.slice(0, 2));
+    await box.uploadAll(take);
+    stand.archive.inboxChanged(box.id);
+    await stand.endSession();
+    await bagFinished(stand);
+    await stop();
+    const before = (await copiesOf(stand)).rereadAt ?? "";
+    const folder = join(bagOf(stand), archiveTakePath(box.point, take.take));
+    const words = (await readdir(folder)).filter((name) => !name.endsWith(".ts"));
+    for (const name of words) await overwrite(join(folder, name), await tampered(join(folder, name)));
+    stand.start();
+    await until("the take was read", async () => ((await copiesOf(stand)).rereadAt ?? "") > before);
+    await bagFinished(stand);
+    expect(await verifyBag(bagOf(stand))).toMatchObject({ whole: true, segments: 2 });
+    expect(await filesBelow(stand.directories.quarantine)).toHaveLength(words.length);
+  });
+
+  test("the archive is not read again while a session runs", async () => {
+    await using stand = await openEvidenceStand();
+    const box = stand.boxes[0]!;
+    stand.start();
+    const take = await recorded(stand, material.slice(0, 1));
+    await box.uploadAll(take);
+    stand.archive.inboxChanged(box.id);
+    await stand.endSession();
+    await bagFinished(stand);
+    const lost: string[] = [];
+    const rereading = createRereading({
+      ...{ db: stand.db, log: stand.log, clock: systemClock, directories: stand.directories, everyMs: 0 },
+      sidecars: {
+        certify: async () => expect.unreachable(),
+        ensure: async () => {},
+        signatureOf: async () => Buffer.of(),
+      },
+      onLost: async ({ name }) => void lost.push(name.take),
+    });
+    await overwrite(join(bagOf(stand), archiveTakePath(box.point, take.take), "000000.ts"), "rot");
+    const { signal } = new AbortController();
+    const turn = (state: "live" | "paused" | "ended") =>
+      stand.db.updateTable("session").set({ state }).where("id", "=", other).execute();
+    const at = new Date().toISOString();
+    const other = makeId("session", randomBytes(10));
+    await stand.db
+      .insertInto("session")
+      .values({ id: other, name: "Khác", state: "live", scheduledAt: null, createdAt: at, startedAt: at, endedAt: at })
+      .execute();
+    expect(await rereading.next(signal)).toBeUndefined();
+    await turn("paused");
+    expect(await rereading.next(signal)).toBeUndefined();
+    await turn("ended");
+    expect(await rereading.next(signal)).toBe(stand.session);
+    expect(lost).toEqual([take.take]);
   });
 
   test("a database restored from yesterday finds the files of today", async () => {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Receipt } from "../../src/protocol/protocol.ts";
 import { runProcess, startProcess, systemClock } from "../../src/platform/platform.ts";
 import { signatureHolds, verifyBag } from "../../src/evidence/evidence.ts";
+import { filesOfSegment } from "../../src/hub/province/plan.ts";
 import { createProvince } from "../../src/hub/province/province.ts";
 import { makeMaterial, openEvidenceStand, Take, type EvidenceStand, type Material } from "../support/evidence-stand.ts";
 import { freePort } from "../support/free-port.ts";
@@ -34,6 +35,8 @@ function run(stand: EvidenceStand, target: string) {
     signer: stand.hub.signer,
     onCopied: archive.noteCopied,
     onSourceDamaged: archive.fetchAgain,
+    onBroughtBack: archive.giveBack,
+    hasRoom: () => true,
   });
   const unsubscribe = archive.onChange(() => province.nudge());
   const running = province.run(controller.signal);
@@ -288,6 +291,54 @@ describe("province", () => {
     // What cannot be read is kept: a laboratory may still get something from it.
     const kept = await readdir(stand.directories.quarantine, { recursive: true });
     expect(kept.filter((name) => name.includes("000000."))).toHaveLength(1);
+  });
+
+  test("a recording that the hub has lost and its box has deleted comes back from the province", async () => {
+    await using stand = await openEvidenceStand();
+    await using daemon = await startProvince(join(stand.root, "province"));
+    const stop = stand.start();
+    const box = stand.boxes[0]!;
+    const take = await recordSession(stand);
+    const place = (seq: number) => join(stand.directories.archive, filesOfSegment(nameOf(take, seq)).media);
+    const nameOf = (of: Take, seq: number) => ({ ...of.segments[seq]!.name, point: box.point });
+    {
+      await using _province = run(stand, daemon.target);
+      await bagAtProvince(stand);
+    }
+    await stop();
+    await rm(place(0));
+    await rm(place(1));
+    await writeFile(place(1), "rot");
+    for (const { name } of take.segments) await stand.archive.fetchAgain({ box: box.id, name });
+    expect(await copiesOf(stand)).toMatchObject({ hub: 0, refused: 2 });
+    stand.start();
+    await using _province = run(stand, daemon.target);
+    await until("both are at the hub", async () => (await copiesOf(stand)).hub === 2);
+    for (const seq of [0, 1]) expect(await readFile(place(seq))).toEqual(await readFile(material[seq]!.path));
+    await bagAtProvince(stand);
+    expect(await verifyBag(join(stand.directories.archive, stand.session))).toMatchObject({ whole: true, segments: 2 });
+    expect(await readdir(join(stand.directories.archive, ".province"))).not.toContain("back");
+  });
+
+  test("a province's copy that has rotted is not brought back, and counts as not copied", async () => {
+    await using stand = await openEvidenceStand();
+    const target = join(stand.root, "share");
+    await mkdir(target);
+    stand.start();
+    await using _province = run(stand, target);
+    const box = stand.boxes[0]!;
+    const take = await recordSession(stand);
+    await bagAtProvince(stand);
+    const { media } = filesOfSegment({ ...take.segments[0]!.name, point: box.point });
+    await rm(join(target, media));
+    await writeFile(join(target, media), "rot");
+    await stand.archive.fetchAgain({ box: box.id, name: take.segments[0]!.name });
+    await until("it is told", () => stand.logged.some(({ event }) => event === "province.copyDamaged"));
+    expect(await copiesOf(stand)).toMatchObject({ hub: 1, province: 1 });
+    await box.upload(take.segments[0]!.name, material[0]!.path);
+    await until("it is whole at both", async () => (await copiesOf(stand)).province === 2);
+    await bagAtProvince(stand);
+    await expectWholeBag(join(target, stand.session));
   });
 
   test("another hub's storage is not written to, and a new target gets everything again", async () => {

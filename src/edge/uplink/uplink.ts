@@ -435,8 +435,8 @@ class LiveUplink implements Uplink {
         // A take that is not known here any more has left because all of it had been deleted.
         const isKnown = this.recordings.takes().some((known) => known.take === take);
         if (!isKnown || this.options.space.isDeleted({ session, take, seq })) {
-          // Two stores had signed for it; a person has to fetch it from the province.
-          log.error("sync.deletedIsAskedFor", { take, seq });
+          // Two stores had signed for it, and the hub has it from the other one.
+          log.warn("sync.deletedIsAskedFor", { take, seq });
           return;
         }
         const place = await this.options.space.suspect({ session, take, seq });

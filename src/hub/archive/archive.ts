@@ -1,8 +1,16 @@
-import { join } from "node:path";
-import type { BoxId, HubMessage, SegmentName, SessionId, SignedRecord } from "../../protocol/protocol.ts";
+import { dirname, join } from "node:path";
+import {
+  segmentPath,
+  type BoxId,
+  type HubMessage,
+  type SegmentName,
+  type SessionId,
+  type SignedRecord,
+} from "../../protocol/protocol.ts";
 import {
   backoffMs,
   causeOf,
+  linkDurable,
   makeDirectory,
   removeTemporaries,
   runForever,
@@ -18,6 +26,7 @@ import { createLoudness, type Loudness } from "./loudness.ts";
 import { createQueues, forAll } from "./queues.ts";
 import { createRecordings, type Recordings } from "./recordings.ts";
 import { segmentKey } from "./records.ts";
+import { createRereading } from "./rereading.ts";
 import { watchRoom, type Admission, type HubRoom, type RoomLimits } from "./room.ts";
 import { createSidecars } from "./sidecars.ts";
 import { checkArchiveIdentity, checkOneFileSystem } from "./storage.ts";
@@ -26,6 +35,7 @@ import { createViewing } from "./viewing.ts";
 import { createWake } from "./wake.ts";
 
 export type { RecordsPort } from "./keeping.ts";
+export { createQueues } from "./queues.ts";
 export { STORAGE_FILE, storageText } from "./storage.ts";
 export { createWake } from "./wake.ts";
 export type { LostRecording } from "./finishing.ts";
@@ -57,6 +67,8 @@ export interface ArchiveOptions {
   boxKey: (box: BoxId) => Promise<string | undefined>;
   send: (box: BoxId, message: HubMessage) => void;
   limits: RoomLimits;
+  /** How long after its last reading a recording is read again. */
+  rereadEveryMs: number;
 }
 
 /** Segments that have been verified at the province. */
@@ -81,6 +93,11 @@ export interface Archive extends Recordings, Pick<Loudness, "loudness"> {
    * it. What lies there goes to quarantine when it comes.
    */
   fetchAgain: (lost: LostRecording) => Promise<void>;
+  /**
+   * Takes in what another store has given back, as if its box had sent it.
+   * @param path on the archive's file system; keeps that name too
+   */
+  giveBack: (lost: LostRecording, path: string) => Promise<void>;
   /** Hands the province's receipts to the box and tells the listeners. */
   noteCopied: (copy: ProvinceCopy) => void;
   /** Called at most a few times a second per session. Gives the function that ends it. */
@@ -116,6 +133,7 @@ export function createArchive(options: ArchiveOptions): Archive {
     finishing: hidden(".finishing"),
     viewing: hidden(".viewing"),
     loudness: hidden(".loudness"),
+    rereading: hidden(".rereading"),
   };
   const listeners = new Set<(session: SessionId) => void>();
   const changed = new Set<SessionId>();
@@ -221,6 +239,11 @@ export function createArchive(options: ArchiveOptions): Archive {
     sidecars: sidecarsIn(directories.finishing),
     boxKey: options.boxKey,
     trust: options.trust,
+    onLost: fetchAgain,
+  });
+  const rereading = createRereading({
+    ...{ db, log, clock, directories, everyMs: options.rereadEveryMs },
+    sidecars: sidecarsIn(directories.rereading),
     onLost: fetchAgain,
   });
   const viewing = createViewing({ db, log, directories });
@@ -339,6 +362,18 @@ export function createArchive(options: ArchiveOptions): Archive {
     }
   };
 
+  const reread = async (signal: AbortSignal): Promise<void> => {
+    await checkStorage();
+    await removeTemporaries(directories.rereading);
+    for (;;) {
+      await checkArchiveIdentity(db, directories.archive);
+      const session = await rereading.next(signal);
+      if (session) noteChange(session);
+      else await clock.sleep(Math.min(SCAN_EVERY_MS, options.rereadEveryMs), signal);
+      signal.throwIfAborted();
+    }
+  };
+
   return {
     records,
     inboxChanged,
@@ -348,6 +383,13 @@ export function createArchive(options: ArchiveOptions): Archive {
     room: () => space.room(),
     onRoom: (listener) => void roomListeners.push(listener),
     fetchAgain,
+    async giveBack({ box, name }, path) {
+      const place = join(directories.inbox, box, segmentPath(name));
+      await makeDirectory(dirname(place));
+      // What is there already, its box is sending.
+      await linkDurable(path, place);
+      inboxChanged(box);
+    },
     noteCopied({ box, session, receipts }) {
       sendReceipts(box, receipts);
       noteChange(session);
@@ -363,6 +405,7 @@ export function createArchive(options: ArchiveOptions): Archive {
         runForever({ ...retry, name: "archive.room", capMs: 30_000 }, signal, (signal) => space.run(signal)),
         runForever({ ...retry, name: "archive.finish", capMs: 60_000 }, signal, finish),
         runForever({ ...retry, name: "archive.viewing", capMs: 10 * 60_000 }, signal, view),
+        runForever({ ...retry, name: "archive.rereading", capMs: 10 * 60_000 }, signal, reread),
         runForever({ ...retry, name: "archive.loudness", capMs: 10 * 60_000 }, signal, measure),
       ]);
     },

@@ -25,17 +25,16 @@ import {
 import type { HubDatabase } from "../database/database.ts";
 import {
   bagInfoText,
-  chainText,
   DECLARATION_TEXT,
   lineOf,
   manifestText,
   payloadLines,
-  takeContents,
   type BagFile,
   type BagTake,
   type ManifestLine,
   type ViewingNote,
 } from "./bag.ts";
+import { contentsOf, loadTake } from "./bagged-take.ts";
 import { hubCopies, lostRooms, type LostRoom } from "./lost.ts";
 import { README_TEXT } from "./readme.ts";
 import type { Sidecars } from "./sidecars.ts";
@@ -78,38 +77,10 @@ export interface Finishing {
 export function createFinishing(options: FinishingOptions): Finishing {
   const { db, log, directories, sidecars } = options;
 
-  const loadTake = async (row: { id: BagTake["take"]; boxId: BoxId; pointId: PointId }): Promise<BagTake> => {
-    const records = await db
-      .selectFrom("record")
-      .select(["n", "kind", "record", "signature", "countersignature"])
-      .where("takeId", "=", row.id)
-      .orderBy("n")
-      .execute();
-    const segments = await db
-      .selectFrom("segment")
-      .select(["seq", "n", "sha256", "sizeBytes", "hubReceipt", "hubReceiptSignature"])
-      .where("takeId", "=", row.id)
-      .where("hubState", "=", "verified")
-      .orderBy("seq")
-      .execute();
-    return {
-      take: row.id,
-      box: row.boxId,
-      point: row.pointId,
-      records,
-      segments: segments.map(({ hubReceipt, hubReceiptSignature, ...segment }) => ({
-        ...segment,
-        receipt: { record: hubReceipt!, signature: hubReceiptSignature! },
-      })),
-    };
-  };
-
   /** Puts everything small of one take in its place and looks that every recording is there. */
   const finishTake = async (session: SessionId, take: BagTake): Promise<ManifestLine[] | undefined> => {
     const bag = join(directories.archive, session);
-    const text = chainText(take);
-    const signaturePath = `data/${take.point}/${take.take}/${BAG.chainSignature}`;
-    const contents = takeContents(take, await sidecars.signatureOf(session, signaturePath, text));
+    const contents = await contentsOf(sidecars, session, take);
     for (const [index, { path, sizeBytes }] of contents.media.entries()) {
       if ((await fileSize(join(bag, path))) === sizeBytes) continue;
       log.error("archive.damaged", { path });
@@ -232,7 +203,7 @@ export function createFinishing(options: FinishingOptions): Finishing {
         frames.set(`${point} ${track}`, (frames.get(`${point} ${track}`) ?? 0) + more);
       let baggedAt = "";
       for (const row of rows) {
-        const take = await loadTake(row);
+        const take = await loadTake(db, row);
         const lines = await finishTake(session, take);
         if (!lines) return false;
         payload.push(...lines);

@@ -75,6 +75,7 @@ interface TakeTotals {
   damagedSegments: number;
   gaps: number;
   durationMs: number;
+  rereadAt: string | null;
 }
 
 const TOTALS = [
@@ -90,6 +91,7 @@ const TOTALS = [
   "damagedSegments",
   "gaps",
   "durationMs",
+  "rereadAt",
 ] as const;
 const SESSION = ["id", "name", "state", "scheduledAt", "startedAt", "endedAt", "companionUrl"] as const;
 
@@ -112,8 +114,12 @@ export function unrecordedRooms(
   return rooms.filter((room) => !takes.some(({ pointId }) => pointId === room)).length;
 }
 
-const sum = (takes: readonly TakeTotals[], key: Exclude<keyof TakeTotals, "pointId" | "track">): number =>
+const sum = (takes: readonly TakeTotals[], key: Exclude<keyof TakeTotals, "pointId" | "track" | "rereadAt">): number =>
   takes.reduce((total, take) => total + take[key], 0);
+
+/** The earliest of all; null where there is none, or one that was never. */
+const leastOf = (times: readonly (string | null)[]): string | null =>
+  times.reduce((least, at) => (at === null || least === null ? null : at < least ? at : least), times[0] ?? null);
 
 /** What is to be recorded in each room. */
 export const tracksOf = (session: { companionUrl: string | null }): readonly Track[] =>
@@ -146,6 +152,7 @@ export function copiesOf(
     refused: sum(takes, "refusedSegments"),
     hubComplete: closed && hub + damaged === recorded,
     provinceComplete: closed && hub + damaged === recorded && province === hub,
+    rereadAt: leastOf(takes.filter(({ hubSegments }) => hubSegments > 0).map(({ rereadAt }) => rereadAt)),
   };
 }
 

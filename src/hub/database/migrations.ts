@@ -331,4 +331,9 @@ export const migrations: Record<string, Migration> = {
         .execute();
     },
   },
+  "014-rereading": {
+    async up(db: Kysely<unknown>) {
+      await db.schema.alterTable("take").addColumn("rereadAt", "text").execute();
+    },
+  },
 };

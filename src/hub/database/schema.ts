@@ -179,6 +179,8 @@ export interface TakeTable {
   refusedSegments: Generated<number>;
   /** Of which the box has signed that they are lost. */
   damagedSegments: Generated<number>;
+  /** When all its files in the archive were last read again; null where they were not since they came. */
+  rereadAt: Generated<string | null>;
   gaps: Generated<number>;
   durationMs: Generated<number>;
 }

@@ -198,6 +198,8 @@ export interface CopyView {
   /** All takes have ended and everything is at that store. */
   hubComplete: boolean;
   provinceComplete: boolean;
+  /** Since when at the latest all that is at the hub was read again and found as recorded; null where not yet. */
+  rereadAt: string | null;
 }
 
 export interface RecordingSummaryView {

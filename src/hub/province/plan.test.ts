@@ -35,6 +35,7 @@ test("a copy is made by content and synced; a comparison changes nothing", () =>
   );
   expect(copy.some((argument) => argument.startsWith("--delete"))).toBe(false);
   expect(rsyncArgv(target, "check")).toEqual(expect.arrayContaining(["--checksum", "--dry-run", "--itemize-changes"]));
+  expect(rsyncArgv(target, "fetch").slice(-2)).toEqual(["rsync://h/m/", "./"]);
   expect(rsyncArgv(parseTarget("/mnt/kho"), "copy")).not.toContain("--contimeout=10");
   expect(() => rsyncArgv(target, "copy", "/etc/a b")).toThrow(ProvinceError);
 });

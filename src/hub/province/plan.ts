@@ -55,8 +55,14 @@ function checked(argument: string): string {
 const STALLED_S = 60;
 const CONNECT_S = 10;
 
-/** `check` compares by content at both ends and changes nothing; `createOnly` leaves what is there as it is. */
-export type RsyncMode = "copy" | "createOnly" | "check";
+/**
+ * `check` compares by content at both ends and changes nothing; `createOnly` leaves what is there as it is; `fetch` goes
+ * the other way, from the target.
+ */
+export type RsyncMode = "copy" | "createOnly" | "check" | "fetch";
+
+/** rsync's exit code where some of the files that were named could not be had. */
+export const SOME_MISSING = 23;
 
 /**
  * argv for the files named on standard input, relative to the working directory. `--fsync` (rsync 3.2.4): what is
@@ -76,7 +82,9 @@ export function rsyncArgv(target: Target, mode: RsyncMode, passwordFile?: string
   if (mode === "check") rsync.set("dry-run").set("itemize-changes");
   else rsync.set("fsync").set("partial-dir", ".rsync-partial");
   if (mode === "createOnly") rsync.set("ignore-existing");
-  rsync.source("./").destination(checked(target.address));
+  const there = checked(target.address);
+  if (mode === "fetch") rsync.source(there).destination("./");
+  else rsync.source("./").destination(there);
   return ["rsync", ...rsync.args().map(checked)];
 }
 

@@ -25,8 +25,16 @@ import {
   type Log,
 } from "../../platform/platform.ts";
 import type { Signer } from "../../evidence/evidence.ts";
-import { createWake, STORAGE_FILE, storageText, type LostRecording, type ProvinceCopy } from "../archive/archive.ts";
+import {
+  createQueues,
+  createWake,
+  STORAGE_FILE,
+  storageText,
+  type LostRecording,
+  type ProvinceCopy,
+} from "../archive/archive.ts";
 import type { HubDatabase } from "../database/database.ts";
+import { createBringingBack } from "./bringing-back.ts";
 import {
   differencesIn,
   filesOfBag,
@@ -34,6 +42,7 @@ import {
   parseTarget,
   ProvinceError,
   rsyncArgv,
+  SOME_MISSING,
   type RsyncMode,
 } from "./plan.ts";
 
@@ -50,10 +59,17 @@ export interface ProvinceOptions {
   onCopied: (copy: ProvinceCopy) => void;
   /** The hub's own copy is not what was recorded, or its disk does not give it back. */
   onSourceDamaged: (damaged: LostRecording) => Promise<void>;
+  /** A recording that the hub had lost: a file on the archive's file system, equal to its record. */
+  onBroughtBack: (lost: LostRecording, path: string) => Promise<void>;
+  /** Whether the hub's disk has room for what it has lost. */
+  hasRoom: () => boolean;
 }
 
 export interface Province {
-  /** Copies what is verified at the hub and not yet there, until the signal. Retries for ever. */
+  /**
+   * Copies what is verified at the hub and not yet there, and brings back what the hub has lost and is there, until the
+   * signal. Retries for ever.
+   */
   run(signal: AbortSignal): Promise<void>;
   /** Something new may be there to copy. */
   nudge(): void;
@@ -61,6 +77,8 @@ export interface Province {
 
 const BATCH_SEGMENTS = 200;
 const LOOK_EVERY_MS = 60_000;
+/** In the archive's folder: on its file system, and no bag. */
+const UNDER_WAY = ".province";
 
 interface DueRow {
   session: SessionId;
@@ -73,7 +91,7 @@ interface DueRow {
 }
 
 /**
- * Copies the archive to the province's storage.
+ * Copies the archive to the province's storage, and back what the hub has lost.
  *
  * INVARIANTS
  * - Nothing is ever deleted at the target.
@@ -87,7 +105,9 @@ interface DueRow {
 export function createProvince(options: ProvinceOptions): Province {
   const { db, log, clock, archiveDirectory, signer } = options;
   const target = parseTarget(options.target);
+  const folder = join(archiveDirectory, UNDER_WAY);
   const wake = createWake(clock);
+  const backWake = createWake(clock);
 
   const rsync = async (
     files: readonly string[],
@@ -101,6 +121,7 @@ export function createProvince(options: ProvinceOptions): Province {
       env: { ...process.env, RSYNC_RSH: "ssh -o BatchMode=yes -o ConnectTimeout=10" },
       input: files.map((file) => `${file}\n`).join(""),
       signal,
+      fine: mode === "fetch" ? [SOME_MISSING] : [],
     });
     return mode === "check" ? differencesIn(stdout) : [];
   };
@@ -125,7 +146,7 @@ export function createProvince(options: ProvinceOptions): Province {
       throw new ProvinceError("differs", `${different.length} copies differ at the province, first: ${different[0]}`);
   };
 
-  const identity = async (): Promise<{ uuid: string; folder: string }> => {
+  const identity = async (): Promise<string> => {
     const { uuid } = await db
       .selectFrom("storage")
       .select("uuid")
@@ -140,12 +161,11 @@ export function createProvince(options: ProvinceOptions): Province {
       `8${hex.slice(17, 20)}`,
       hex.slice(20, 32),
     ];
-    const folder = join(archiveDirectory, ".province");
     const text = storageText("province", own.join("-"));
     await makeDirectory(folder);
     const path = join(folder, STORAGE_FILE);
     if ((await readIfExists(path))?.toString("utf8") !== text) await writeDurable(path, text);
-    return { uuid: own.join("-"), folder };
+    return own.join("-");
   };
 
   /** A target seen for the first time: everything has to be copied there, whatever an earlier target has. */
@@ -179,8 +199,11 @@ export function createProvince(options: ProvinceOptions): Province {
     log.info("province.newTarget", { target: target.address, before });
   };
 
-  const checkStorage = async (signal: AbortSignal): Promise<void> => {
-    const { uuid, folder } = await identity();
+  // One at a time: the very first check makes the identity.
+  const queues = createQueues();
+  const checkStorage = (signal: AbortSignal): Promise<void> => queues.run("storage", () => recognise(signal));
+  const recognise = async (signal: AbortSignal): Promise<void> => {
+    const uuid = await identity();
     const row = await db.selectFrom("storage").selectAll().where("name", "=", "province").executeTakeFirst();
     // The directory above a share that is not mounted exists; a directory nobody made is a mistyped path.
     if (target.kind === "path") await fileSystemOf(target.address);
@@ -345,8 +368,32 @@ export function createProvince(options: ProvinceOptions): Province {
     }
   };
 
+  const bringingBack = createBringingBack({
+    ...{ db, log, clock, folder: join(folder, "back"), hasRoom: options.hasRoom, onFetched: options.onBroughtBack },
+    async fetch(files, into, signal) {
+      await checkStorage(signal);
+      await rsync(files, into, "fetch", signal);
+    },
+  });
+  const bringBack = async (signal: AbortSignal): Promise<void> => {
+    for (;;) {
+      while (await bringingBack.batch(signal)) signal.throwIfAborted();
+      await backWake.within(LOOK_EVERY_MS, signal);
+      signal.throwIfAborted();
+    }
+  };
+
   return {
-    nudge: () => wake.now(),
-    run: (signal) => runForever({ name: "province", clock, log, baseMs: 1_000, capMs: 60_000 }, signal, runOnce),
+    nudge() {
+      wake.now();
+      backWake.now();
+    },
+    async run(signal) {
+      const retry = { clock, log, baseMs: 1_000, capMs: 60_000 };
+      await Promise.all([
+        runForever({ ...retry, name: "province" }, signal, runOnce),
+        runForever({ ...retry, name: "province.bringingBack" }, signal, bringBack),
+      ]);
+    },
   };
 }

@@ -40,6 +40,7 @@ export function CopiesPath({ copies, recording }: { copies: CopyView; recording:
           whole={recorded}
           done={copies.hubComplete}
           words={copies.hubComplete ? COPIES.hubDone : COPIES.progress(hub, recorded)}
+          note={copies.hubComplete && copies.rereadAt ? COPIES.reread(copies.rereadAt) : undefined}
         />
         <Place
           icon={Landmark}

@@ -1,5 +1,5 @@
 import type { SegmentView } from "../../hub/http/views.ts";
-import { count, size } from "./format.ts";
+import { count, shortDate, size } from "./format.ts";
 
 /** Wording of the recordings: list, one with its player, and where its copies are. */
 
@@ -15,7 +15,8 @@ export const COPIES = {
   segments: (part: number, whole: number): string => `${count(part)}/${count(whole)} đoạn`,
   recordedShort: (segments: number, bytes: number): string => `${count(segments)} đoạn, ${size(bytes)}`,
   stillRecording: "Phòng đang ghi tiếp",
-  refused: (n: number): string => `${count(n)} đoạn không khớp mã băm, đang lấy lại từ phòng`,
+  reread: (at: string): string => `Đọc lại lần cuối ngày ${shortDate(at)}, vẫn khớp`,
+  refused: (n: number): string => `${count(n)} đoạn không khớp mã băm, đang lấy lại từ phòng hoặc từ kho của tỉnh`,
   underway: "Đang về",
   onlyRoom: "Mới có tại phòng",
   complete: "Đã về đủ",
