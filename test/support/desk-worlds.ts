@@ -456,12 +456,12 @@ function ordinary(nowMs: number): BareWorld {
     ],
     recordings: [
       recording(live, all(0.98, 0.9), nowMs),
-      recording(past, all(1, 0.64), Date.parse(past.endedAt!)),
       recording(
-        older,
-        all(1, 1).map((plan) => ({ ...plan, rereadAt: iso(nowMs - 24 * HOUR_MS) })),
-        Date.parse(older.endedAt!),
+        past,
+        all(1, 0.64).map((plan) => ({ ...plan, rereadAt: iso(nowMs - 24 * HOUR_MS) })),
+        Date.parse(past.endedAt!),
       ),
+      recording(older, all(1, 1), Date.parse(older.endedAt!)),
     ],
     waitingBoxes: 1,
     hubDisk: ROOMY,
