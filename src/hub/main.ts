@@ -101,6 +101,7 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
   });
   const accounts = createAccounts({ db, clock, log });
   const reception = createReception({ db, clock, log });
+  const rereadEveryMs = config.storage.rereadDays * 24 * 3_600_000;
   const archive = createArchive({
     db,
     log,
@@ -116,7 +117,7 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
     boxKey: (box) => fleet.boxKey(box),
     send: (box, message) => void fleet.send(box, message),
     limits: config.storage,
-    rereadEveryMs: config.storage.rereadDays * 24 * 3_600_000,
+    rereadEveryMs,
   });
   const alarms = createAlarms({ db, clock, log });
   const releases = await createReleases({
@@ -196,6 +197,8 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
           onSourceDamaged: (damaged) => archive.fetchAgain(damaged),
           onBroughtBack: (lost, path) => archive.giveBack(lost, path),
           hasRoom: () => archive.room().state !== "full",
+          rereadEveryMs,
+          onReread: (session) => desk.recordingChanged(session),
         });
 
   // Rooms that this life of the hub has never seen: the fleet tells of their return as of any other change.

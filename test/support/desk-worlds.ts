@@ -291,6 +291,7 @@ function roomRecording(of: SessionView, plan: RoomPlan, role: PointRole, endMs: 
       hubComplete: ended && hub === segments.length,
       provinceComplete: ended && province === segments.length,
       rereadAt: plan.rereadAt ?? null,
+      provinceRereadAt: plan.rereadAt ?? null,
     },
     playlist: hub > 0 ? `/api/recordings/${of.id}/${pointId(plan.name)}/index.m3u8` : null,
     playableMs: playlistMs,
@@ -351,6 +352,7 @@ const addCopies = (a: CopyView, b: CopyView): CopyView => ({
   hubComplete: a.hubComplete && b.hubComplete,
   provinceComplete: a.provinceComplete && b.provinceComplete,
   rereadAt: a.rereadAt,
+  provinceRereadAt: a.provinceRereadAt,
 });
 
 export function summaryOf({ session: of, copies, rooms }: RecordingView): RecordingSummaryView {

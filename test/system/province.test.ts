@@ -9,6 +9,7 @@ import { signatureHolds, verifyBag } from "../../src/evidence/evidence.ts";
 import { filesOfSegment } from "../../src/hub/province/plan.ts";
 import { createProvince } from "../../src/hub/province/province.ts";
 import { makeMaterial, openEvidenceStand, Take, type EvidenceStand, type Material } from "../support/evidence-stand.ts";
+import { flipByte } from "../support/flip-byte.ts";
 import { freePort } from "../support/free-port.ts";
 import { startProvince } from "../support/province-daemon.ts";
 import { makeSmallDisk, type SmallDisk } from "../support/small-disk.ts";
@@ -23,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 /** Runs a province for the stand; ends with the scope. */
-function run(stand: EvidenceStand, target: string) {
+function run(stand: EvidenceStand, target: string, rereadEveryMs = 1e12) {
   const controller = new AbortController();
   const { db, log, archive } = stand;
   const province = createProvince({
@@ -37,6 +38,8 @@ function run(stand: EvidenceStand, target: string) {
     onSourceDamaged: archive.fetchAgain,
     onBroughtBack: archive.giveBack,
     hasRoom: () => true,
+    rereadEveryMs,
+    onReread: () => {},
   });
   const unsubscribe = archive.onChange(() => province.nudge());
   const running = province.run(controller.signal);
@@ -340,6 +343,31 @@ describe("province", () => {
     await bagAtProvince(stand);
     await expectWholeBag(join(target, stand.session));
   });
+
+  test.each(["daemon", "path"])(
+    "what rots at the province is found when it is read again, and copied again (%s)",
+    async (kind) => {
+      await using stand = await openEvidenceStand();
+      await using daemon = await startProvince(join(stand.root, "province"));
+      stand.start();
+      const target = kind === "daemon" ? daemon.target : daemon.directory;
+      const take = await recordSession(stand);
+      {
+        await using _province = run(stand, target);
+        await bagAtProvince(stand);
+      }
+      const { media, small } = filesOfSegment({ ...take.segments[0]!.name, point: stand.boxes[0]!.point });
+      const gone = filesOfSegment({ ...take.segments[1]!.name, point: stand.boxes[0]!.point }).small[0]!;
+      for (const file of [media, small[0]!]) await flipByte(join(daemon.directory, file));
+      await rm(join(daemon.directory, gone));
+      await using _province = run(stand, target, 200);
+      await until("it was read", async () => (await copiesOf(stand)).provinceRereadAt !== null);
+      await until("it is told", () => stand.logged.some(({ event }) => event === "province.copyDamaged"));
+      await bagAtProvince(stand);
+      await expectWholeBag(join(daemon.directory, stand.session));
+      expect(await copiesOf(stand)).toMatchObject({ hub: 2, province: 2, provinceComplete: true });
+    },
+  );
 
   test("another hub's storage is not written to, and a new target gets everything again", async () => {
     await using stand = await openEvidenceStand();

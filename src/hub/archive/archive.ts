@@ -36,6 +36,7 @@ import { createWake } from "./wake.ts";
 
 export type { RecordsPort } from "./keeping.ts";
 export { createQueues } from "./queues.ts";
+export { sessionRuns } from "./rereading.ts";
 export { STORAGE_FILE, storageText } from "./storage.ts";
 export { createWake } from "./wake.ts";
 export type { LostRecording } from "./finishing.ts";

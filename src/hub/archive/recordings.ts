@@ -76,6 +76,7 @@ interface TakeTotals {
   gaps: number;
   durationMs: number;
   rereadAt: string | null;
+  provinceRereadAt: string | null;
 }
 
 const TOTALS = [
@@ -92,6 +93,7 @@ const TOTALS = [
   "gaps",
   "durationMs",
   "rereadAt",
+  "provinceRereadAt",
 ] as const;
 const SESSION = ["id", "name", "state", "scheduledAt", "startedAt", "endedAt", "companionUrl"] as const;
 
@@ -114,8 +116,10 @@ export function unrecordedRooms(
   return rooms.filter((room) => !takes.some(({ pointId }) => pointId === room)).length;
 }
 
-const sum = (takes: readonly TakeTotals[], key: Exclude<keyof TakeTotals, "pointId" | "track" | "rereadAt">): number =>
-  takes.reduce((total, take) => total + take[key], 0);
+const sum = (
+  takes: readonly TakeTotals[],
+  key: Exclude<keyof TakeTotals, "pointId" | "track" | "rereadAt" | "provinceRereadAt">,
+): number => takes.reduce((total, take) => total + take[key], 0);
 
 /** The earliest of all; null where there is none, or one that was never. */
 const leastOf = (times: readonly (string | null)[]): string | null =>
@@ -153,6 +157,9 @@ export function copiesOf(
     hubComplete: closed && hub + damaged === recorded,
     provinceComplete: closed && hub + damaged === recorded && province === hub,
     rereadAt: leastOf(takes.filter(({ hubSegments }) => hubSegments > 0).map(({ rereadAt }) => rereadAt)),
+    provinceRereadAt: leastOf(
+      takes.filter(({ provinceSegments }) => provinceSegments > 0).map(({ provinceRereadAt }) => provinceRereadAt),
+    ),
   };
 }
 

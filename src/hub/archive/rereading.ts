@@ -34,6 +34,11 @@ interface DueTake {
   pointId: PointId;
 }
 
+/** Whether there is one for which disks and lines should be free. */
+export const sessionRuns = async (db: HubDatabase): Promise<boolean> =>
+  (await db.selectFrom("session").select("id").where("state", "in", ["live", "paused"]).limit(1).executeTakeFirst()) !==
+  undefined;
+
 /** Of the time that reading takes, so much more is rested: a quarter of a disk is everybody's, three are the others'. */
 const REST = 3;
 
@@ -47,9 +52,6 @@ const REST = 3;
  */
 export function createRereading(options: RereadingOptions) {
   const { db, log, clock } = options;
-
-  const isQuiet = async (): Promise<boolean> =>
-    !(await db.selectFrom("session").select("id").where("state", "in", ["live", "paused"]).limit(1).executeTakeFirst());
 
   const due = (): Promise<DueTake | undefined> =>
     db
@@ -112,7 +114,7 @@ export function createRereading(options: RereadingOptions) {
   return {
     /** Reads the take whose turn it is. @returns its session; undefined where no take is due, or a session runs */
     async next(signal: AbortSignal): Promise<SessionId | undefined> {
-      const row = (await isQuiet()) ? await due() : undefined;
+      const row = (await sessionRuns(db)) ? undefined : await due();
       if (row) await readTake(row, signal);
       return row?.sessionId;
     },

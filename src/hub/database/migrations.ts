@@ -333,7 +333,8 @@ export const migrations: Record<string, Migration> = {
   },
   "014-rereading": {
     async up(db: Kysely<unknown>) {
-      await db.schema.alterTable("take").addColumn("rereadAt", "text").execute();
+      for (const column of ["rereadAt", "provinceRereadAt"])
+        await db.schema.alterTable("take").addColumn(column, "text").execute();
     },
   },
 };

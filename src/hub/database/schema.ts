@@ -181,6 +181,8 @@ export interface TakeTable {
   damagedSegments: Generated<number>;
   /** When all its files in the archive were last read again; null where they were not since they came. */
   rereadAt: Generated<string | null>;
+  /** The same at the province. */
+  provinceRereadAt: Generated<string | null>;
   gaps: Generated<number>;
   durationMs: Generated<number>;
 }

@@ -200,6 +200,8 @@ export interface CopyView {
   provinceComplete: boolean;
   /** Since when at the latest all that is at the hub was read again and found as recorded; null where not yet. */
   rereadAt: string | null;
+  /** The same of the province's copies. */
+  provinceRereadAt: string | null;
 }
 
 export interface RecordingSummaryView {

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { rm } from "node:fs/promises";
-import type { SessionId, TakeId } from "../../protocol/protocol.ts";
 import { hashRegularFile, makeDirectory, type Clock, type Log } from "../../platform/platform.ts";
 import type { LostRecording } from "../archive/archive.ts";
 import type { HubDatabase } from "../database/database.ts";
 import { filesOfSegment } from "./plan.ts";
+import { takeBackCopy } from "./taking-back-copy.ts";
 
 export interface BringingBackOptions {
   db: HubDatabase;
@@ -58,25 +58,6 @@ export function createBringingBack(options: BringingBackOptions) {
     return rows.filter(({ take, seq }) => !asked.has(`${take} ${seq}`)).slice(0, BATCH_SEGMENTS);
   };
 
-  const takeBackCopy = (session: SessionId, take: TakeId, seq: number): Promise<void> =>
-    db.transaction().execute(async (trx) => {
-      const row = await trx
-        .updateTable("segment")
-        .set({ provinceState: "waiting", provinceReceipt: null, provinceReceiptSignature: null })
-        .where("takeId", "=", take)
-        .where("seq", "=", seq)
-        .where("provinceState", "=", "verified")
-        .returning("seq")
-        .executeTakeFirst();
-      if (!row) return;
-      await trx
-        .updateTable("take")
-        .set((eb) => ({ provinceSegments: eb("provinceSegments", "-", 1) }))
-        .where("id", "=", take)
-        .execute();
-      await trx.updateTable("bag").set({ provinceTagManifestSha256: null }).where("sessionId", "=", session).execute();
-    });
-
   return {
     /** Whether there was anything to bring back. Throws where the province cannot be reached. */
     async batch(signal: AbortSignal): Promise<boolean> {
@@ -101,7 +82,7 @@ export function createBringingBack(options: BringingBackOptions) {
           continue;
         }
         log.error("province.copyDamaged", { file: media, recordedSha256: row.sha256, sha256: content?.sha256 });
-        await takeBackCopy(session, take, seq);
+        await takeBackCopy(db, { session, take, seq });
       }
       await rm(folder, { recursive: true, force: true });
       return true;

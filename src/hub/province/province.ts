@@ -45,6 +45,7 @@ import {
   SOME_MISSING,
   type RsyncMode,
 } from "./plan.ts";
+import { createRereading } from "./rereading.ts";
 
 export interface ProvinceOptions {
   db: HubDatabase;
@@ -63,6 +64,9 @@ export interface ProvinceOptions {
   onBroughtBack: (lost: LostRecording, path: string) => Promise<void>;
   /** Whether the hub's disk has room for what it has lost. */
   hasRoom: () => boolean;
+  /** How long after its last reading a copy is read again. */
+  rereadEveryMs: number;
+  onReread: (session: SessionId) => void;
 }
 
 export interface Province {
@@ -91,7 +95,7 @@ interface DueRow {
 }
 
 /**
- * Copies the archive to the province's storage, and back what the hub has lost.
+ * Copies the archive to the province's storage, and back what the hub has lost; reads the copies again.
  *
  * INVARIANTS
  * - Nothing is ever deleted at the target.
@@ -383,6 +387,24 @@ export function createProvince(options: ProvinceOptions): Province {
     }
   };
 
+  const rereading = createRereading({
+    ...{ db, log, clock, everyMs: options.rereadEveryMs },
+    async compare(files, signal) {
+      await checkStorage(signal);
+      return compare(files, signal);
+    },
+  });
+  const reread = async (signal: AbortSignal): Promise<void> => {
+    for (;;) {
+      const session = await rereading.next(signal);
+      if (session) {
+        options.onReread(session);
+        wake.now();
+      } else await clock.sleep(Math.min(LOOK_EVERY_MS, options.rereadEveryMs), signal);
+      signal.throwIfAborted();
+    }
+  };
+
   return {
     nudge() {
       wake.now();
@@ -393,6 +415,7 @@ export function createProvince(options: ProvinceOptions): Province {
       await Promise.all([
         runForever({ ...retry, name: "province" }, signal, runOnce),
         runForever({ ...retry, name: "province.bringingBack" }, signal, bringBack),
+        runForever({ ...retry, name: "province.rereading" }, signal, reread),
       ]);
     },
   };

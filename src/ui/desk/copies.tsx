@@ -49,6 +49,7 @@ export function CopiesPath({ copies, recording }: { copies: CopyView; recording:
           whole={recorded}
           done={copies.provinceComplete}
           words={copies.provinceComplete ? COPIES.provinceDone : COPIES.progress(province, recorded)}
+          note={copies.provinceComplete && copies.provinceRereadAt ? COPIES.reread(copies.provinceRereadAt) : undefined}
         />
       </ol>
       {copies.refused > 0 && <Alert tone="warn" title={COPIES.refused(copies.refused)} />}
