@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { verifyBag } from "../../src/evidence/evidence.ts";
 import { runChecked } from "../../src/platform/platform.ts";
 import type { SessionId } from "../../src/protocol/protocol.ts";
 import { copiesOf } from "../support/copies.ts";
@@ -101,6 +102,9 @@ test("never-again 4: a hub that is made from its last backup, on an empty disk, 
       expect(segments).toBeGreaterThanOrEqual(session === running ? 3 : 1);
       expect(others).toEqual([]);
     }
+    // Receipts and signatures too: what lies at the province since before the restoration fits what is stated now.
+    for (const store of [join(stand.hub.dataDirectory, "archive"), stand.province.directory])
+      await explained(`${store} has a whole bag`, async () => (await verifyBag(join(store, session))).whole);
   }
   const after = await stand.desk.session(running);
   expect(after).toMatchObject({ name: before.name, startedAt: before.startedAt, state: "ended" });

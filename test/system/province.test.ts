@@ -320,6 +320,7 @@ describe("province", () => {
     for (const seq of [0, 1]) expect(await readFile(place(seq))).toEqual(await readFile(material[seq]!.path));
     await bagAtProvince(stand);
     expect(await verifyBag(join(stand.directories.archive, stand.session))).toMatchObject({ whole: true, segments: 2 });
+    await expectWholeBag(join(daemon.directory, stand.session));
     expect(await readdir(join(stand.directories.archive, ".province"))).not.toContain("back");
   });
 

@@ -147,8 +147,8 @@ function prepareDatabase(file: string, nowS: number, here: ReadonlySet<string>):
 }
 
 const NOT_ARRIVED = [
-  `UPDATE segment SET hubState = 'waiting', hubReceipt = NULL, hubReceiptSignature = NULL
-     WHERE sessionId = ? AND hubState = 'verified'`,
+  // Their receipts stay, and lie beside them again when they come: the province's bag has these very bytes.
+  "UPDATE segment SET hubState = 'waiting' WHERE sessionId = ? AND hubState = 'verified'",
   "UPDATE take SET hubSegments = 0 WHERE sessionId = ?",
   `UPDATE bag SET additions = additions + 1, viewing = 0, manifestSha256 = NULL, tagManifestSha256 = NULL
      WHERE sessionId = ?`,
