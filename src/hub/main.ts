@@ -196,6 +196,8 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
           onCopied: (copy) => archive.noteCopied(copy),
           onSourceDamaged: (damaged) => archive.fetchAgain(damaged),
           onBroughtBack: (lost, path) => archive.giveBack(lost, path),
+          missingPieces: () => archive.missingPieces(),
+          onPieceBroughtBack: (piece, path) => archive.giveBackPiece(piece, path),
           hasRoom: () => archive.room().state !== "full",
           rereadEveryMs,
           onReread: (session) => desk.recordingChanged(session),

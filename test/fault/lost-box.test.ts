@@ -1,11 +1,13 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { runProcess, systemClock } from "../../src/platform/platform.ts";
+import { verifyBag } from "../../src/evidence/evidence.ts";
+import { runChecked, runProcess, systemClock } from "../../src/platform/platform.ts";
 import { hubCopyFiles, hubCopyFolder, type SessionId } from "../../src/protocol/protocol.ts";
 import { countFrames } from "../support/count.ts";
 import { raiseStand, standLogs, type RoomProcess, type Stand } from "../support/stand.ts";
+import { supervise } from "../support/supervised.ts";
 import { until } from "../support/until.ts";
 
 /** One session of two rooms; the hub is killed in it once, and one box is destroyed with what it had not sent. */
@@ -23,6 +25,7 @@ describe("the hub's own copy of the live stream", () => {
     (await readdir(copyFolder(room)).catch(() => [])).filter((name) => name.includes(`_${kind}_`)).sort();
   const roomRecording = async (room: RoomProcess) =>
     (await stand.desk.recording(session)).rooms.find(({ point }) => point.id === room.point)!;
+  const atProvince = () => join(stand.province.directory, session);
   const explained = async (error: unknown): Promise<never> => {
     throw new Error(await standLogs(directory), { cause: error });
   };
@@ -128,5 +131,35 @@ describe("the hub's own copy of the live stream", () => {
     expect(manifest.code, manifest.stdout + manifest.stderr).toBe(0);
     const there = join(stand.province.directory, session, hubCopyFolder(lost.point), hubCopyFiles(0).media);
     await until("the province has it", async () => (await countFrames(there)) > 0, { withinMs: 60_000, everyMs: 500 });
+  });
+
+  test("never-again 4: comes back from the province with all that the destroyed box had sent, when the hub's disk is lost too", async () => {
+    const config = join(directory, "hub/hub.json");
+    const hub = (program: string) => [process.execPath, join(import.meta.dirname, "../../src/hub", program)];
+    const backups = join(directory, "backups");
+    await mkdir(backups);
+    await until("the bag is at the province", async () => (await verifyBag(atProvince())).whole, { withinMs: 60_000 });
+    await runChecked([...hub("administer.ts"), "backup", "--to", backups, "--config", config]);
+    await stand.hub.process.stop();
+    await rm(stand.hub.dataDirectory, { recursive: true });
+    const [backup] = await readdir(backups);
+    await runChecked([...hub("administer.ts"), "restore", join(backups, backup!), "--config", config]);
+    const restored = await supervise([...hub("main.ts"), "--config", config], { logFile: stand.hub.logFile });
+    try {
+      const archived = join(stand.hub.dataDirectory, "archive", session);
+      const report = await until(
+        "the bag is whole again",
+        async () => {
+          const report = await verifyBag(archived);
+          return report.whole && report;
+        },
+        { withinMs: 90_000, everyMs: 500 },
+      ).catch(explained);
+      expect(report.hubCopies).toBeGreaterThan(0);
+      const before = await verifyBag(atProvince());
+      expect(report).toMatchObject({ segments: before.segments, frames: before.frames, hubCopies: before.hubCopies });
+    } finally {
+      await restored.stop();
+    }
   });
 });

@@ -37,6 +37,8 @@ function run(stand: EvidenceStand, target: string, rereadEveryMs = 1e12) {
     onCopied: archive.noteCopied,
     onSourceDamaged: archive.fetchAgain,
     onBroughtBack: archive.giveBack,
+    missingPieces: archive.missingPieces,
+    onPieceBroughtBack: archive.giveBackPiece,
     hasRoom: () => true,
     rereadEveryMs,
     onReread: () => {},

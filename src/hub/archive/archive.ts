@@ -23,6 +23,7 @@ import { createFinishing, type LostRecording } from "./finishing.ts";
 import { createIntake } from "./intake.ts";
 import { createKeeping, type RecordsPort } from "./keeping.ts";
 import { createLoudness, type Loudness } from "./loudness.ts";
+import { missingPieces, placeOfPiece, type LostPiece } from "./lost.ts";
 import { createQueues, forAll } from "./queues.ts";
 import { createRecordings, type Recordings } from "./recordings.ts";
 import { segmentKey } from "./records.ts";
@@ -35,6 +36,7 @@ import { createViewing } from "./viewing.ts";
 import { createWake } from "./wake.ts";
 
 export type { RecordsPort } from "./keeping.ts";
+export { pathOfPiece, type LostPiece } from "./lost.ts";
 export { createQueues } from "./queues.ts";
 export { sessionRuns } from "./rereading.ts";
 export { STORAGE_FILE, storageText } from "./storage.ts";
@@ -99,6 +101,9 @@ export interface Archive extends Recordings, Pick<Loudness, "loudness"> {
    * @param path on the archive's file system; keeps that name too
    */
   giveBack: (lost: LostRecording, path: string) => Promise<void>;
+  /** Pieces of the hub's own copy that its disk has lost, and the way back for one. */
+  missingPieces: () => Promise<LostPiece[]>;
+  giveBackPiece: (piece: LostPiece, path: string) => Promise<void>;
   /** Hands the province's receipts to the box and tells the listeners. */
   noteCopied: (copy: ProvinceCopy) => void;
   /** Called at most a few times a second per session. Gives the function that ends it. */
@@ -390,6 +395,13 @@ export function createArchive(options: ArchiveOptions): Archive {
       // What is there already, its box is sending.
       await linkDurable(path, place);
       inboxChanged(box);
+    },
+    missingPieces: () => missingPieces(db, directories),
+    async giveBackPiece({ session, point, n }, path) {
+      const place = placeOfPiece(directories.filled, session, point, n);
+      await makeDirectory(dirname(place));
+      await linkDurable(path, place);
+      finishWake.now();
     },
     noteCopied({ box, session, receipts }) {
       sendReceipts(box, receipts);

@@ -35,7 +35,7 @@ import {
   type ViewingNote,
 } from "./bag.ts";
 import { contentsOf, loadTake } from "./bagged-take.ts";
-import { hubCopies, lostRooms, type LostRoom } from "./lost.ts";
+import { hubCopies, lostRooms, missingPieces, placeOfPiece, type LostRoom } from "./lost.ts";
 import { README_TEXT } from "./readme.ts";
 import type { Sidecars } from "./sidecars.ts";
 
@@ -110,7 +110,8 @@ export function createFinishing(options: FinishingOptions): Finishing {
       const names = hubCopyFiles(piece.n);
       const path = `${folder}/${names.media}`;
       await makeDirectory(join(bag, folder));
-      await linkDurable(join(directories.filled, session, pointId, names.media), join(bag, path));
+      if ((await fileSize(join(bag, path))) === undefined)
+        await linkDurable(placeOfPiece(directories.filled, session, pointId, piece.n), join(bag, path));
       media.push({ path, sha256: piece.sha256, sizeBytes: piece.sizeBytes });
       small.push(
         { path: `${folder}/${names.statement}`, data: piece.statement },
@@ -191,6 +192,9 @@ export function createFinishing(options: FinishingOptions): Finishing {
         .execute();
       const lost = await lostRooms(db, session);
       if (lost.some(({ filledAt }) => filledAt === null)) return false;
+      // On the disk of a hub that was restored they are not, until the province has given them back.
+      if (lost.length > 0 && (await missingPieces(db, directories)).some((piece) => piece.session === session))
+        return false;
       const isLost = (point: PointId) => lost.some(({ pointId }) => pointId === point);
       const lacks = (take: (typeof rows)[number]) =>
         !isLost(take.pointId) && (take.ended === 0 || take.hubSegments + take.damagedSegments < take.nextSeq);

@@ -1,4 +1,6 @@
-import type { PointId, SessionId } from "../../protocol/protocol.ts";
+import { join } from "node:path";
+import { hubCopyFiles, hubCopyFolder, type PointId, type SessionId } from "../../protocol/protocol.ts";
+import { fileSize } from "../../platform/platform.ts";
 import type { HubDatabase } from "../database/database.ts";
 
 /** Rooms of a session whose box was declared lost. */
@@ -15,3 +17,42 @@ export const hubCopies = (db: HubDatabase, session: SessionId, point: PointId) =
     .where("pointId", "=", point)
     .orderBy("n")
     .execute();
+
+/** Where the hub's own piece lies in the archive, relative to it. */
+export const pathOfPiece = (session: SessionId, point: PointId, n: number): string =>
+  `${session}/${hubCopyFolder(point)}/${hubCopyFiles(n).media}`;
+
+/** Where it lies until its bag is finished. */
+export const placeOfPiece = (filled: string, session: SessionId, point: PointId, n: number): string =>
+  join(filled, session, point, hubCopyFiles(n).media);
+
+/** A piece of the hub's own copy: the only recording that there is of what a destroyed box took along. */
+export interface LostPiece {
+  session: SessionId;
+  point: PointId;
+  n: number;
+  sha256: string;
+  sizeBytes: number;
+}
+
+/** Pieces that are neither in the archive nor where they wait for it. Few rooms ever have any. */
+export async function missingPieces(
+  db: HubDatabase,
+  directories: { archive: string; filled: string },
+): Promise<LostPiece[]> {
+  const rows = await db
+    .selectFrom("hubCopy")
+    .select(["sessionId as session", "pointId as point", "n", "sha256", "sizeBytes"])
+    .execute();
+  const missing: LostPiece[] = [];
+  for (const row of rows) {
+    const { session, point, n } = row;
+    const places = [
+      join(directories.archive, pathOfPiece(session, point, n)),
+      placeOfPiece(directories.filled, session, point, n),
+    ];
+    const found = await Promise.all(places.map((place) => fileSize(place)));
+    if (found.every((size) => size === undefined)) missing.push(row);
+  }
+  return missing;
+}

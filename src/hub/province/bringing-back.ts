@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { rm } from "node:fs/promises";
 import { hashRegularFile, makeDirectory, type Clock, type Log } from "../../platform/platform.ts";
-import type { LostRecording } from "../archive/archive.ts";
+import { pathOfPiece, type LostPiece, type LostRecording } from "../archive/archive.ts";
 import type { HubDatabase } from "../database/database.ts";
 import { filesOfSegment } from "./plan.ts";
 import { takeBackCopy } from "./taking-back-copy.ts";
@@ -18,9 +18,22 @@ export interface BringingBackOptions {
   hasRoom: () => boolean;
   /** What was recorded, read and found equal, at a path of `folder`. */
   onFetched: (recording: LostRecording, path: string) => Promise<void>;
+  missingPieces: () => Promise<readonly LostPiece[]>;
+  onPieceFetched: (piece: LostPiece, path: string) => Promise<void>;
 }
 
-const BATCH_SEGMENTS = 20;
+/** A file that the province should have. */
+interface Wanted {
+  /** Relative to the archive. */
+  file: string;
+  sha256: string;
+  sizeBytes: number;
+  onFetched: (path: string) => Promise<void>;
+  /** It is not there, or it is something else. */
+  onDamaged: () => Promise<void>;
+}
+
+const BATCH_FILES = 100;
 /** What was brought back is being taken in, and what could not be is not asked for in each round. */
 const AGAIN_MS = 10 * 60_000;
 
@@ -34,12 +47,10 @@ const AGAIN_MS = 10 * 60_000;
  */
 export function createBringingBack(options: BringingBackOptions) {
   const { db, log, clock, folder } = options;
-  /** When a segment may be asked for again. */
+  /** When a file may be asked for again. */
   const asked = new Map<string, number>();
 
-  const due = async () => {
-    const nowMs = clock.monotonicMs();
-    for (const [key, atMs] of asked) if (atMs <= nowMs) asked.delete(key);
+  const segments = async (): Promise<Wanted[]> => {
     const rows = await db
       .selectFrom("segment")
       .select([
@@ -53,36 +64,60 @@ export function createBringingBack(options: BringingBackOptions) {
       ])
       .where("hubState", "=", "waiting")
       .where("provinceState", "=", "verified")
-      .limit(BATCH_SEGMENTS + asked.size)
+      .limit(BATCH_FILES + asked.size)
       .execute();
-    return rows.filter(({ take, seq }) => !asked.has(`${take} ${seq}`)).slice(0, BATCH_SEGMENTS);
+    return rows.map(({ box, session, point, take, seq, sha256, sizeBytes }) => ({
+      ...{ file: filesOfSegment({ session, point, take, seq }).media, sha256, sizeBytes },
+      onFetched: (path) => options.onFetched({ box, name: { session, take, seq } }, path),
+      onDamaged: () => takeBackCopy(db, { session, take, seq }),
+    }));
+  };
+
+  const pieces = async (): Promise<Wanted[]> => {
+    const missing = await options.missingPieces();
+    if (missing.length === 0) return [];
+    const rows = await db
+      .selectFrom("bag")
+      .select("sessionId")
+      .where("provinceTagManifestSha256", "is not", null)
+      .execute();
+    const copied = new Set(rows.map(({ sessionId }) => sessionId));
+    return missing
+      .filter(({ session }) => copied.has(session))
+      .map((piece) => ({
+        ...{ file: pathOfPiece(piece.session, piece.point, piece.n), sha256: piece.sha256, sizeBytes: piece.sizeBytes },
+        onFetched: (path) => options.onPieceFetched(piece, path),
+        onDamaged: async () => {},
+      }));
   };
 
   return {
     /** Whether there was anything to bring back. Throws where the province cannot be reached. */
     async batch(signal: AbortSignal): Promise<boolean> {
-      const rows = options.hasRoom() ? await due() : [];
-      if (rows.length === 0) return false;
+      if (!options.hasRoom()) return false;
+      const nowMs = clock.monotonicMs();
+      for (const [file, atMs] of asked) if (atMs <= nowMs) asked.delete(file);
+      const wanted = [...(await pieces()), ...(await segments())].filter(({ file }) => !asked.has(file));
+      const batch = wanted.slice(0, BATCH_FILES);
+      if (batch.length === 0) return false;
       await rm(folder, { recursive: true, force: true });
       await makeDirectory(folder);
       await options.fetch(
-        rows.map((row) => filesOfSegment(row).media),
+        batch.map(({ file }) => file),
         folder,
         signal,
       );
-      for (const row of rows) {
+      for (const { file, sha256, sizeBytes, onFetched, onDamaged } of batch) {
         signal.throwIfAborted();
-        const { box, session, take, seq } = row;
-        const { media } = filesOfSegment(row);
-        asked.set(`${take} ${seq}`, clock.monotonicMs() + AGAIN_MS);
-        const content = await hashRegularFile(join(folder, media));
-        if (content?.sha256 === row.sha256 && content.sizeBytes === row.sizeBytes) {
-          await options.onFetched({ box, name: { session, take, seq } }, join(folder, media));
-          log.warn("province.broughtBack", { file: media });
+        asked.set(file, clock.monotonicMs() + AGAIN_MS);
+        const content = await hashRegularFile(join(folder, file));
+        if (content?.sha256 === sha256 && content.sizeBytes === sizeBytes) {
+          await onFetched(join(folder, file));
+          log.warn("province.broughtBack", { file });
           continue;
         }
-        log.error("province.copyDamaged", { file: media, recordedSha256: row.sha256, sha256: content?.sha256 });
-        await takeBackCopy(db, { session, take, seq });
+        log.error("province.copyDamaged", { file, recordedSha256: sha256, sha256: content?.sha256 });
+        await onDamaged();
       }
       await rm(folder, { recursive: true, force: true });
       return true;

@@ -30,6 +30,7 @@ import {
   createWake,
   STORAGE_FILE,
   storageText,
+  type LostPiece,
   type LostRecording,
   type ProvinceCopy,
 } from "../archive/archive.ts";
@@ -62,6 +63,9 @@ export interface ProvinceOptions {
   onSourceDamaged: (damaged: LostRecording) => Promise<void>;
   /** A recording that the hub had lost: a file on the archive's file system, equal to its record. */
   onBroughtBack: (lost: LostRecording, path: string) => Promise<void>;
+  /** The same for pieces of the hub's own copy. */
+  missingPieces: () => Promise<readonly LostPiece[]>;
+  onPieceBroughtBack: (piece: LostPiece, path: string) => Promise<void>;
   /** Whether the hub's disk has room for what it has lost. */
   hasRoom: () => boolean;
   /** How long after its last reading a copy is read again. */
@@ -373,7 +377,9 @@ export function createProvince(options: ProvinceOptions): Province {
   };
 
   const bringingBack = createBringingBack({
-    ...{ db, log, clock, folder: join(folder, "back"), hasRoom: options.hasRoom, onFetched: options.onBroughtBack },
+    ...{ db, log, clock, folder: join(folder, "back"), hasRoom: options.hasRoom },
+    ...{ onFetched: options.onBroughtBack, onPieceFetched: options.onPieceBroughtBack },
+    missingPieces: options.missingPieces,
     async fetch(files, into, signal) {
       await checkStorage(signal);
       await rsync(files, into, "fetch", signal);
