@@ -381,17 +381,25 @@ describe("province", () => {
     const identity = `${JSON.stringify({ storage: "province", uuid: randomUUID() })}\n`;
     await writeFile(join(foreign, "diemcau-storage.json"), identity);
     stand.start();
-    await recordSession(stand);
+    const take = await recordSession(stand);
     {
       await using _province = run(stand, foreign);
       await until("refused", () => failures(stand).some((cause) => cause.includes("another hub")));
       expect(await readdir(foreign)).toEqual(["diemcau-storage.json"]);
       expect(await readFile(join(foreign, "diemcau-storage.json"), "utf8")).toBe(identity);
     }
-    for (const target of [old, fresh]) {
-      await using _province = run(stand, target);
-      await until("whole there", async () => (await verifyBag(join(target, stand.session))).whole);
+    {
+      await using _province = run(stand, old);
+      await until("whole there", async () => (await verifyBag(join(old, stand.session))).whole);
     }
+    // What the hub has lost is at the former target only: it counts as copied to neither.
+    const { name } = take.segments[0]!;
+    await stand.archive.fetchAgain({ box: stand.boxes[0]!.id, name });
+    await using _province = run(stand, fresh);
+    await until("the new target is known", () => stand.logged.some(({ before }) => before === `${old}/`));
+    await stand.boxes[0]!.upload(name, material[0]!.path);
+    stand.archive.inboxChanged(stand.boxes[0]!.id);
+    await until("whole there", async () => (await verifyBag(join(fresh, stand.session))).whole);
     expect(await copiesOf(stand)).toMatchObject({ province: 2 });
     expect(await verifyBag(join(old, stand.session))).toMatchObject({ whole: true });
   });
