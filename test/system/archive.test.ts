@@ -682,6 +682,36 @@ describe("nothing is lost", () => {
     expect(lost).toEqual([take.take]);
   });
 
+  test("a take that cannot be read again keeps no other from being read", async () => {
+    await using stand = await openEvidenceStand();
+    const box = stand.boxes[0]!;
+    stand.start();
+    const takes = [await recorded(stand, material.slice(0, 1)), await recorded(stand, material.slice(1, 2))];
+    for (const take of takes) await box.uploadAll(take);
+    stand.archive.inboxChanged(box.id);
+    await stand.endSession();
+    await bagFinished(stand);
+    const read: string[] = [];
+    const rereading = createRereading({
+      ...{ db: stand.db, log: stand.log, clock: systemClock, directories: stand.directories, everyMs: 0 },
+      sidecars: {
+        certify: async () => expect.unreachable(),
+        ensure: async () => {},
+        async signatureOf(_, path) {
+          if (path.includes(takes[0]!.take)) throw new Error("EIO");
+          read.push(path);
+          return Buffer.of();
+        },
+      },
+      onLost: async () => {},
+    });
+    const { signal } = new AbortController();
+    await stand.db.updateTable("take").set({ rereadAt: "2020" }).where("id", "=", takes[0]!.take).execute();
+    await expect(rereading.next(signal)).rejects.toThrow("EIO");
+    expect(await rereading.next(signal)).toBe(stand.session);
+    expect(read).toEqual([expect.stringContaining(takes[1]!.take)]);
+  });
+
   test("a database restored from yesterday finds the files of today", async () => {
     await using stand = await openEvidenceStand();
     const box = stand.boxes[0]!;

@@ -372,6 +372,30 @@ describe("province", () => {
     },
   );
 
+  test("never-again 9: what rots at the hub costs the province's copy nothing when it is compared, and comes back from there", async () => {
+    await using stand = await openEvidenceStand();
+    await using daemon = await startProvince(join(stand.root, "province"));
+    stand.start();
+    const take = await recordSession(stand);
+    {
+      await using _province = run(stand, daemon.target);
+      await bagAtProvince(stand);
+    }
+    const { media } = filesOfSegment({ ...take.segments[0]!.name, point: stand.boxes[0]!.point });
+    const here = join(stand.directories.archive, media);
+    const bytes = await readFile(here);
+    bytes[5000]! ^= 1;
+    await rm(here);
+    await writeFile(here, bytes);
+    await using _province = run(stand, daemon.target, 200);
+    await until("it is noticed", () => stand.logged.some(({ event }) => event === "province.sourceDamaged"));
+    await until("it is whole at both", async () => (await copiesOf(stand)).provinceComplete);
+    expect(await readFile(here)).toEqual(await readFile(material[0]!.path));
+    expect(stand.logged.filter(({ event }) => event === "province.copyDamaged")).toEqual([]);
+    await bagAtProvince(stand);
+    await expectWholeBag(join(daemon.directory, stand.session));
+  });
+
   test("another hub's storage is not written to, and a new target gets everything again", async () => {
     await using stand = await openEvidenceStand();
     const foreign = join(stand.root, "foreign");

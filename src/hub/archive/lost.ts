@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { hubCopyFiles, hubCopyFolder, type PointId, type SessionId } from "../../protocol/protocol.ts";
-import { fileSize } from "../../platform/platform.ts";
+import { fileSize, isUnreadable } from "../../platform/platform.ts";
 import type { HubDatabase } from "../database/database.ts";
 
 /** Rooms of a session whose box was declared lost. */
@@ -35,6 +35,13 @@ export interface LostPiece {
   sizeBytes: number;
 }
 
+/** What the disk does not even tell the size of is in the way of another, and there. */
+const sizeAt = (place: string): Promise<number | undefined> =>
+  fileSize(place).catch((error: unknown) => {
+    if (!isUnreadable(error)) throw error;
+    return 0;
+  });
+
 /** Pieces that are neither in the archive nor where they wait for it. Few rooms ever have any. */
 export async function missingPieces(
   db: HubDatabase,
@@ -51,7 +58,7 @@ export async function missingPieces(
       join(directories.archive, pathOfPiece(session, point, n)),
       placeOfPiece(directories.filled, session, point, n),
     ];
-    const found = await Promise.all(places.map((place) => fileSize(place)));
+    const found = await Promise.all(places.map(sizeAt));
     if (found.every((size) => size === undefined)) missing.push(row);
   }
   return missing;

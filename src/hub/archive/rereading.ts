@@ -52,6 +52,8 @@ const REST = 3;
  */
 export function createRereading(options: RereadingOptions) {
   const { db, log, clock } = options;
+  /** Their turn comes again when all others have had theirs: one that can never be read keeps none waiting. */
+  const failed = new Set<TakeId>();
 
   const due = (): Promise<DueTake | undefined> =>
     db
@@ -62,6 +64,7 @@ export function createRereading(options: RereadingOptions) {
       .where("take.hubSegments", ">", 0)
       .where((eb) => eb.fn.coalesce("take.rereadAt", "session.endedAt"), "<=", isoUtc(clock.wallMs() - options.everyMs))
       .orderBy((eb) => eb.fn.coalesce("take.rereadAt", "session.endedAt"))
+      .where("take.id", "not in", [...failed])
       .limit(1)
       .executeTakeFirst();
 
@@ -115,8 +118,15 @@ export function createRereading(options: RereadingOptions) {
     /** Reads the take whose turn it is. @returns its session; undefined where no take is due, or a session runs */
     async next(signal: AbortSignal): Promise<SessionId | undefined> {
       const row = (await sessionRuns(db)) ? undefined : await due();
-      if (row) await readTake(row, signal);
-      return row?.sessionId;
+      if (!row) {
+        failed.clear();
+        return undefined;
+      }
+      await readTake(row, signal).catch((error: unknown) => {
+        failed.add(row.id);
+        throw error;
+      });
+      return row.sessionId;
     },
   };
 }

@@ -3,6 +3,7 @@ import {
   archiveSegmentFiles,
   archiveTakePath,
   BAG,
+  type BoxId,
   type PointId,
   type SessionId,
   type TakeId,
@@ -100,6 +101,13 @@ export interface DueSegment {
   point: PointId;
   take: TakeId;
   seq: number;
+}
+
+/** With what it was recorded as. */
+export interface DueRow extends DueSegment {
+  box: BoxId;
+  sha256: string;
+  sizeBytes: number;
 }
 
 /** A sealed segment and everything small beside it, relative to the archive. */

@@ -1,13 +1,5 @@
 import { join } from "node:path";
-import {
-  BAG,
-  type BoxId,
-  type PointId,
-  type Receipt,
-  type SessionId,
-  type SignedRecord,
-  type TakeId,
-} from "../../protocol/protocol.ts";
+import { BAG, type BoxId, type Receipt, type SessionId, type SignedRecord } from "../../protocol/protocol.ts";
 import {
   causeOf,
   hashRegularFile,
@@ -32,6 +24,7 @@ import {
   ProvinceError,
   rsyncArgv,
   SOME_MISSING,
+  type DueRow,
   type RsyncMode,
 } from "./plan.ts";
 import { createRereading } from "./rereading.ts";
@@ -76,16 +69,6 @@ const BATCH_SEGMENTS = 200;
 const LOOK_EVERY_MS = 60_000;
 /** In the archive's folder: on its file system, and no bag. */
 const UNDER_WAY = ".province";
-
-interface DueRow {
-  session: SessionId;
-  point: PointId;
-  take: TakeId;
-  seq: number;
-  box: BoxId;
-  sha256: string;
-  sizeBytes: number;
-}
 
 /**
  * Copies the archive to the province's storage, and back what the hub has lost; reads the copies again.
@@ -316,7 +299,7 @@ export function createProvince(options: ProvinceOptions): Province {
   };
 
   const rereading = createRereading({
-    ...{ db, log, clock, everyMs: options.rereadEveryMs },
+    ...{ db, log, clock, everyMs: options.rereadEveryMs, intactOf },
     async compare(files, signal) {
       await checkStorage(signal);
       return compare(files, signal);
