@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifyBag } from "../../src/evidence/evidence.ts";
 import { runChecked, runProcess, systemClock } from "../../src/platform/platform.ts";
@@ -144,6 +145,10 @@ describe("the hub's own copy of the live stream", () => {
     await rm(stand.hub.dataDirectory, { recursive: true });
     const [backup] = await readdir(backups);
     await runChecked([...hub("administer.ts"), "restore", join(backups, backup!), "--config", config]);
+    // As in a backup that was made a moment before the hub had noted that the bag is there.
+    const db = new DatabaseSync(join(stand.hub.dataDirectory, "hub.db"));
+    expect(db.prepare("update bag set provinceTagManifestSha256 = null").run().changes).toBe(1);
+    db.close();
     const restored = await supervise([...hub("main.ts"), "--config", config], { logFile: stand.hub.logFile });
     try {
       const archived = join(stand.hub.dataDirectory, "archive", session);
@@ -154,7 +159,10 @@ describe("the hub's own copy of the live stream", () => {
           return report.whole && report;
         },
         { withinMs: 90_000, everyMs: 500 },
-      ).catch(explained);
+      ).catch(async (error: unknown) => {
+        const { differences } = await verifyBag(archived);
+        return explained(new Error(JSON.stringify(differences), { cause: error }));
+      });
       expect(report.hubCopies).toBeGreaterThan(0);
       const before = await verifyBag(atProvince());
       expect(report).toMatchObject({ segments: before.segments, frames: before.frames, hubCopies: before.hubCopies });

@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Receipt } from "../../src/protocol/protocol.ts";
-import { runProcess, startProcess, systemClock } from "../../src/platform/platform.ts";
+import { runProcess, startProcess, systemClock, type Clock } from "../../src/platform/platform.ts";
 import { signatureHolds, verifyBag } from "../../src/evidence/evidence.ts";
 import { filesOfSegment } from "../../src/hub/province/plan.ts";
+import { takeBackCopy } from "../../src/hub/province/taking-back-copy.ts";
 import { createProvince } from "../../src/hub/province/province.ts";
 import { makeMaterial, openEvidenceStand, Take, type EvidenceStand, type Material } from "../support/evidence-stand.ts";
 import { flipByte } from "../support/flip-byte.ts";
@@ -24,13 +25,13 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 /** Runs a province for the stand; ends with the scope. */
-function run(stand: EvidenceStand, target: string, rereadEveryMs = 1e12) {
+function run(stand: EvidenceStand, target: string, rereadEveryMs = 1e12, clock: Clock = systemClock) {
   const controller = new AbortController();
   const { db, log, archive } = stand;
   const province = createProvince({
     db,
     log,
-    clock: systemClock,
+    clock,
     archiveDirectory: stand.directories.archive,
     target,
     signer: stand.hub.signer,
@@ -324,6 +325,35 @@ describe("province", () => {
     expect(await verifyBag(join(stand.directories.archive, stand.session))).toMatchObject({ whole: true, segments: 2 });
     await expectWholeBag(join(daemon.directory, stand.session));
     expect(await readdir(join(stand.directories.archive, ".province"))).not.toContain("back");
+  });
+
+  test("so does what was copied after the hub's last backup, and nothing is said of what is not there", async () => {
+    await using stand = await openEvidenceStand();
+    await using daemon = await startProvince(join(stand.root, "province"));
+    stand.start();
+    const take = await recordSession(stand);
+    {
+      await using _province = run(stand, daemon.target);
+      await bagAtProvince(stand);
+    }
+    for (const { name } of take.segments) {
+      await rm(join(stand.directories.archive, filesOfSegment({ ...name, point: stand.boxes[0]!.point }).media));
+      await stand.archive.fetchAgain({ box: stand.boxes[0]!.id, name });
+      await takeBackCopy(stand.db, name);
+    }
+    const gone = filesOfSegment({ ...take.segments[1]!.name, point: stand.boxes[0]!.point }).media;
+    await rm(join(daemon.directory, gone));
+    const tomorrow: Clock = { ...systemClock, wallMs: () => systemClock.wallMs() + 25 * 3_600_000 };
+    await using _province = run(stand, daemon.target, 1e12, tomorrow);
+    await until("one is at both", async () => {
+      const { hub, province } = await copiesOf(stand);
+      return hub === 1 && province === 1;
+    });
+    expect(stand.logged.map(({ event }) => event)).not.toContain("province.copyDamaged");
+    await stand.boxes[0]!.upload(take.segments[1]!.name, material[1]!.path);
+    stand.archive.inboxChanged(stand.boxes[0]!.id);
+    await bagAtProvince(stand);
+    await expectWholeBag(join(daemon.directory, stand.session));
   });
 
   test("a province's copy that has rotted is not brought back, and counts as not copied", async () => {

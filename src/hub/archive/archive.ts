@@ -292,6 +292,11 @@ export function createArchive(options: ArchiveOptions): Archive {
       await checkOneFileSystem(Object.values(directories));
     });
 
+  const watchSpace = async (signal: AbortSignal): Promise<void> => {
+    await checkStorage();
+    await space.run(signal);
+  };
+
   const passAll = async (signal: AbortSignal): Promise<void> => {
     const boxes = [...dirty];
     dirty.clear();
@@ -415,7 +420,7 @@ export function createArchive(options: ArchiveOptions): Archive {
       const retry = { clock, log, baseMs: 500 };
       await Promise.all([
         runForever({ ...retry, name: "archive", capMs: 30_000 }, signal, takeIn),
-        runForever({ ...retry, name: "archive.room", capMs: 30_000 }, signal, (signal) => space.run(signal)),
+        runForever({ ...retry, name: "archive.room", capMs: 30_000 }, signal, watchSpace),
         runForever({ ...retry, name: "archive.finish", capMs: 60_000 }, signal, finish),
         runForever({ ...retry, name: "archive.viewing", capMs: 10 * 60_000 }, signal, view),
         runForever({ ...retry, name: "archive.rereading", capMs: 10 * 60_000 }, signal, reread),

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { rm } from "node:fs/promises";
-import { hashRegularFile, makeDirectory, type Clock, type Log } from "../../platform/platform.ts";
+import { hashRegularFile, isoUtc, makeDirectory, type Clock, type Log } from "../../platform/platform.ts";
 import { pathOfPiece, type LostPiece, type LostRecording } from "../archive/archive.ts";
 import type { HubDatabase } from "../database/database.ts";
 import { filesOfSegment } from "./plan.ts";
@@ -22,20 +22,27 @@ export interface BringingBackOptions {
   onPieceFetched: (piece: LostPiece, path: string) => Promise<void>;
 }
 
-/** A file that the province should have. */
+/** A file that the province has, or may have. */
 interface Wanted {
   /** Relative to the archive. */
   file: string;
   sha256: string;
   sizeBytes: number;
+  /** False: nothing says that the province has it. */
+  known: boolean;
   onFetched: (path: string) => Promise<void>;
-  /** It is not there, or it is something else. */
+  /** It is known and not there, or it is something else. */
   onDamaged: () => Promise<void>;
 }
 
 const BATCH_FILES = 100;
 /** What was brought back is being taken in, and what could not be is not asked for in each round. */
 const AGAIN_MS = 10 * 60_000;
+/**
+ * What has not come for so long may be at the province all the same, copied after the hub's last backup, and its box gone
+ * or done with it. Mostly its box is switched off: it is asked for as seldom.
+ */
+const UNKNOWN_MS = 24 * 3_600_000;
 
 /**
  * Brings recordings back that the hub has lost and the province has: after rot on the hub's disk, or on a machine that was
@@ -61,35 +68,32 @@ export function createBringingBack(options: BringingBackOptions) {
         "boxId as box",
         "sha256",
         "sizeBytes",
+        "provinceState",
       ])
       .where("hubState", "=", "waiting")
-      .where("provinceState", "=", "verified")
+      .where((eb) =>
+        eb.or([eb("provinceState", "=", "verified"), eb("startedAt", "<", isoUtc(clock.wallMs() - UNKNOWN_MS))]),
+      )
+      // Those that the province has come first.
+      .orderBy("provinceState")
       .limit(BATCH_FILES + asked.size)
       .execute();
-    return rows.map(({ box, session, point, take, seq, sha256, sizeBytes }) => ({
+    return rows.map(({ box, session, point, take, seq, sha256, sizeBytes, provinceState }) => ({
       ...{ file: filesOfSegment({ session, point, take, seq }).media, sha256, sizeBytes },
+      known: provinceState === "verified",
       onFetched: (path) => options.onFetched({ box, name: { session, take, seq } }, path),
       onDamaged: () => takeBackCopy(db, { session, take, seq }),
     }));
   };
 
-  const pieces = async (): Promise<Wanted[]> => {
-    const missing = await options.missingPieces();
-    if (missing.length === 0) return [];
-    const rows = await db
-      .selectFrom("bag")
-      .select("sessionId")
-      .where("provinceTagManifestSha256", "is not", null)
-      .execute();
-    const copied = new Set(rows.map(({ sessionId }) => sessionId));
-    return missing
-      .filter(({ session }) => copied.has(session))
-      .map((piece) => ({
-        ...{ file: pathOfPiece(piece.session, piece.point, piece.n), sha256: piece.sha256, sizeBytes: piece.sizeBytes },
-        onFetched: (path) => options.onPieceFetched(piece, path),
-        onDamaged: async () => {},
-      }));
-  };
+  /** Whether a bag has reached the province a backup may not know yet: each that is missing is asked for. */
+  const pieces = async (): Promise<Wanted[]> =>
+    (await options.missingPieces()).map((piece) => ({
+      ...{ file: pathOfPiece(piece.session, piece.point, piece.n), sha256: piece.sha256, sizeBytes: piece.sizeBytes },
+      known: true,
+      onFetched: (path) => options.onPieceFetched(piece, path),
+      onDamaged: async () => {},
+    }));
 
   return {
     /** Whether there was anything to bring back. Throws where the province cannot be reached. */
@@ -107,10 +111,11 @@ export function createBringingBack(options: BringingBackOptions) {
         folder,
         signal,
       );
-      for (const { file, sha256, sizeBytes, onFetched, onDamaged } of batch) {
+      for (const { file, sha256, sizeBytes, known, onFetched, onDamaged } of batch) {
         signal.throwIfAborted();
-        asked.set(file, clock.monotonicMs() + AGAIN_MS);
         const content = await hashRegularFile(join(folder, file));
+        asked.set(file, clock.monotonicMs() + (content || known ? AGAIN_MS : UNKNOWN_MS));
+        if (!content && !known) continue;
         if (content?.sha256 === sha256 && content.sizeBytes === sizeBytes) {
           await onFetched(join(folder, file));
           log.warn("province.broughtBack", { file });
