@@ -27,12 +27,19 @@ const AS_AGENT = "setpriv --reuid=790 --regid=790 --init-groups env XDG_RUNTIME_
 const SESSION_S = 25;
 const FRAME_RATE = 5;
 
-/** Of each grey that a picture has, how much of the picture. */
-async function greyShares(file: string): Promise<number[]> {
+/** A picture's pixels, or those of its middle (`filter`), by their brightness. */
+async function greys(file: string, filter = "null"): Promise<Buffer> {
   const raw = `${file}.gray`;
-  await runChecked(["ffmpeg", "-v", "error", "-y", "-i", file, "-pix_fmt", "gray", "-f", "rawvideo", raw]);
+  const as = ["-vf", filter, "-pix_fmt", "gray", "-f", "rawvideo"];
+  await runChecked(["ffmpeg", "-v", "error", "-y", "-i", file, ...as, raw]);
   const pixels = await readFile(raw);
   await rm(raw);
+  return pixels;
+}
+
+/** Of each grey that a picture has, how much of the picture. */
+async function greyShares(file: string): Promise<number[]> {
+  const pixels = await greys(file);
   const counts = Array.from({ length: 256 }, () => 0);
   for (const grey of pixels) counts[grey]!++;
   return counts.filter((count) => count > 0).map((count) => count / pixels.length);
@@ -133,6 +140,26 @@ describe("the box's image", () => {
       { withinMs: 240_000, everyMs: 2_000 },
     );
     expect(await shell("pgrep -c -f 'chromium.*127.0.0.1:7080'")).toMatch(/^[1-9]/);
+  });
+
+  test.runIf(flavour === "screen")("a mouse that nobody has moved leaves no pointer on the TV", async () => {
+    const file = join(REPORTS, "mouse.png");
+    const middle = async () => {
+      await box.machine.screenshot(file);
+      return greys(file, "crop=40:40");
+    };
+    const move = (by: string) => shell(`${AS_AGENT} WAYLAND_DISPLAY=wayland-0 wlrctl pointer move ${by}`);
+    await move("-300 -300");
+    const before = await middle();
+    await move("300 300");
+    // Not yet: that it is there at first is seen too.
+    await shell("pkill -STOP -x screen");
+    await box.machine.plugMouse();
+    const isAsBefore = async () => (await middle()).equals(before);
+    await until("the pointer is there", async () => !(await isAsBefore()), { withinMs: 60_000, everyMs: 1_000 });
+    await shell("pkill -CONT -x screen");
+    await until("it has gone", isAsBefore, { withinMs: 120_000, everyMs: 1_000 });
+    expect(await shell("journalctl -b -u diemcau-kiosk.service --no-pager")).not.toContain("wlrctl");
   });
 
   test("finds its hub by a stick that the hub made", async () => {

@@ -20,6 +20,7 @@ export interface VirtualMachine extends AsyncDisposable {
   /** Plugs in a USB stick (FAT, as it is sold) that holds what is in a folder now; it is not written to. */
   plugStick(folder: string): Promise<void>;
   pullStick(): Promise<void>;
+  plugMouse(): Promise<void>;
   /** Ends the machine; what it had written to its disk stays. */
   kill(): Promise<void>;
   /**
@@ -211,6 +212,10 @@ class QemuMachine implements VirtualMachine {
     await until("QEMU has let go of the stick", () =>
       this.qmp({ execute: "blockdev-del", arguments: { "node-name": "stick" } }).then(() => true),
     );
+  }
+
+  plugMouse(): Promise<void> {
+    return this.qmp({ execute: "device_add", arguments: { driver: "usb-mouse", id: "mouse", bus: "usb.0" } });
   }
 
   async kill(): Promise<void> {
