@@ -51,7 +51,7 @@ settle_tree() {
   echo Asia/Ho_Chi_Minh >"$tree/etc/timezone"
   printf 'LANG=C.UTF-8\n' >"$tree/etc/default/locale"
   systemctl --quiet --root="$tree" enable diemcau-agent.service diemcau-time.path diemcau-time.service var.mount chrony.service \
-    diemcau-network.service diemcau-network.path diemcau-factory-reset.path diemcau-disks.timer systemd-networkd.service \
+    diemcau-network.service diemcau-network.path diemcau-factory-reset.path diemcau-disk-key.service diemcau-disks.timer systemd-networkd.service \
     systemd-resolved.service
   [ ! -e "$tree/usr/lib/diemcau/release-keys.pem" ] || systemctl --quiet --root="$tree" enable diemcau-install.path \
     diemcau-restart.path diemcau-trial.service diemcau-gate.service

@@ -135,6 +135,7 @@ export async function runAgent(config: EdgeConfig, { log, clock, stopped, config
     limitKibPerS: () => (config.sync.limitKibPerS > 0 && inSession() ? config.sync.limitKibPerS : undefined),
     onChange: changed,
     onDevices: (order) => recorder.setDeviceOrder(order),
+    diskKeyFile: config.diskKeyFile,
   });
   const offsetAt: OffsetAt = (wallMs, monotonicMs) => uplink.hubOffset(wallMs, monotonicMs);
   const nowAtHub = () => hubNow(clock, state.hubTime(), offsetAt);

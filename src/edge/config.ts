@@ -33,6 +33,8 @@ export const EdgeConfigFile = z.strictObject({
   provisioning: ProvisioningConfig.prefault({}),
   /** Where a second disk or card is mounted while it is plugged in. */
   secondMedium: z.strictObject({ directory: folder }).optional(),
+  /** Left by root's unit where the data partition is encrypted (appliance/root/usr/lib/diemcau/disk-key). */
+  diskKeyFile: z.string().min(1).default("/var/lib/diemcau-disk/key.json"),
   capture: CaptureConfig.prefault({}),
   companion: CompanionConfig.prefault({}),
   room: z
@@ -75,6 +77,7 @@ export function parseEdgeConfig(text: string, file: string): EdgeConfig {
     ...config,
     dataDirectory: resolve(base, dataDirectory),
     runDirectory: resolve(base, runDirectory),
+    diskKeyFile: resolve(base, config.diskKeyFile),
     provisioning: {
       ...(stickDirectory !== undefined && { stickDirectory: resolve(base, stickDirectory) }),
       ...(requestDirectory !== undefined && { requestDirectory: resolve(base, requestDirectory) }),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Alarm } from "./alarms.ts";
 import { DeviceOrder } from "./devices.ts";
+import { DiskKey } from "./disk-key.ts";
 import { Health } from "./health.ts";
 import { BoxId, PointId, SessionId, TakeId } from "./ids.ts";
 import { ClockReading, SignedRecord } from "./records.ts";
@@ -114,6 +115,8 @@ export const BoxResetAnswer = z.looseObject({
 });
 /** The certificate's last year has begun: a request (PEM) with the key that it has now. */
 export const BoxRenewal = z.looseObject({ type: z.literal("renew"), csrPem: z.string().max(4_096) });
+/** On each connection, by boxes whose data partition is encrypted: what opens it in another PC. */
+export const BoxDiskKey = z.looseObject({ type: z.literal("diskKey"), disk: DiskKey });
 export const BoxMessage = z.discriminatedUnion("type", [
   BoxHello,
   BoxRecords,
@@ -126,6 +129,7 @@ export const BoxMessage = z.discriminatedUnion("type", [
   BoxResetAnswer,
   BoxRenewal,
   BoxUpdate,
+  BoxDiskKey,
 ]);
 export type BoxMessage = z.infer<typeof BoxMessage>;
 export type BoxHello = z.infer<typeof BoxHello>;

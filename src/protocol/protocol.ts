@@ -14,3 +14,4 @@ export * from "./room.ts";
 export * from "./companion.ts";
 export * from "./reset.ts";
 export * from "./stick.ts";
+export * from "./disk-key.ts";

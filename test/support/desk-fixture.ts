@@ -3,6 +3,7 @@ import { WebSocketServer } from "ws";
 import { roomOverview } from "../../src/hub/archive/overview.ts";
 import { HttpRefusal } from "../../src/hub/http/refusal.ts";
 import type {
+  DiskView,
   LoudnessView,
   DeskEvents,
   ErrorView,
@@ -16,6 +17,7 @@ import type {
   UserView,
 } from "../../src/hub/http/views.ts";
 import {
+  DISK_KEY_FILE,
   judgeStick,
   normalizePairingCode,
   RESET_FILE,
@@ -178,6 +180,26 @@ export async function openDeskFixture(options: {
   });
   app.post("/api/boxes/:box/reset-stick", (c) =>
     c.json<StickView>({ fileName: RESET_FILE, text: JSON.stringify({ box: c.req.param("box") }) }),
+  );
+  app.get("/api/points/:point/disks", (c) => {
+    const box = fixture.world.rooms.find(({ point }) => point.id === c.req.param("point"))?.box;
+    const former = "box-bbbbbbbbbbbbbbbb" as BoxId;
+    return c.json<DiskView[]>(
+      box
+        ? [
+            { box, code: "3F2A-91C4", revokedAt: null, keptAt: "2026-08-03T02:10:00.000Z" },
+            {
+              box: former,
+              code: "77E0-4B1D",
+              revokedAt: "2026-08-03T01:58:00.000Z",
+              keptAt: "2026-02-16T03:00:00.000Z",
+            },
+          ]
+        : [],
+    );
+  });
+  app.post("/api/boxes/:box/disk-key", (c) =>
+    c.json<StickView>({ fileName: DISK_KEY_FILE, text: `# ${c.req.param("box")}` }),
   );
   app.get("/api/stick", (c) =>
     c.json<StickDefaultsView>({

@@ -134,6 +134,15 @@ export const DESK_SCREENS: readonly DeskScreen[] = [
     path: (desk) => `/diem-cau/${desk.world.rooms[0]?.point.id ?? "point-x"}`,
   },
   {
+    name: "point-disk-key",
+    worlds: ["ordinary"],
+    path: (desk) => `/diem-cau/${desk.world.rooms[0]!.point.id}`,
+    async act(page) {
+      await page.click("button[aria-label^='Tải tệp mở khóa'] >> nth=0");
+      await page.waitForSelector("dialog[open]");
+    },
+  },
+  {
     name: "points-revoke",
     worlds: ["trouble"],
     path: () => "/diem-cau",

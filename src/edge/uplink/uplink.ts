@@ -26,6 +26,7 @@ import type { EdgeState } from "../state.ts";
 import type { FetchFile } from "../update/update.ts";
 import { openHubOffsets, type HubOffset, type HubOffsets } from "./clock-offset.ts";
 import { createControl, type Control } from "./control.ts";
+import { readDiskKey } from "./disk-key.ts";
 import { createDial, createLookup, type Credentials, type Dial, type HubAddress } from "./dial.ts";
 import { judgeReceipt, newReceipts, type KeptReceipt } from "../receipts.ts";
 import { openLines, type Lines } from "./lines.ts";
@@ -69,6 +70,8 @@ export interface UplinkOptions {
   onOrder: (message: Extract<HubMessage, { type: "reset" | "renewed" }>) => void;
   /** Connection, schedule or receipts changed. */
   onChange: () => void;
+  /** Where root's unit leaves what opens this box's disk, for the hub to keep. */
+  diskKeyFile?: string;
   /** Which devices the hub prefers. */
   onDevices?: (order: DeviceOrder | null) => void;
 }
@@ -361,6 +364,7 @@ class LiveUplink implements Uplink {
     this.isRefused = false;
     this.sayHello();
     this.tellAlarms();
+    void this.tellDiskKey();
     if (this.updateSaid) this.control.send(this.updateSaid);
     this.sync.lineBack();
     this.options.onChange();
@@ -493,6 +497,17 @@ class LiveUplink implements Uplink {
     this.owed.forgetSettled(fresh.map(({ receipt }) => receipt.take));
     this.sync.nudge();
     onChange();
+  }
+
+  private async tellDiskKey(): Promise<void> {
+    const { diskKeyFile, log } = this.options;
+    if (diskKeyFile === undefined) return;
+    try {
+      const disk = await readDiskKey(diskKeyFile);
+      if (disk) this.control.send({ type: "diskKey", disk });
+    } catch (error) {
+      log.error("uplink.diskKeyUnreadable", { cause: causeOf(error) });
+    }
   }
 
   /** Until the hub says that it has them. */

@@ -337,4 +337,15 @@ export const migrations: Record<string, Migration> = {
         await db.schema.alterTable("take").addColumn(column, "text").execute();
     },
   },
+  "015-disk-key": {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable("diskKey")
+        .addColumn("boxId", "text", (c) => c.primaryKey().references("box.id"))
+        .addColumn("volume", "text", (c) => c.notNull())
+        .addColumn("key", "text", (c) => c.notNull())
+        .addColumn("keptAt", "text", (c) => c.notNull())
+        .execute();
+    },
+  },
 };

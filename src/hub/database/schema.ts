@@ -35,6 +35,7 @@ export interface Database {
   stage: StageTable;
   release: ReleaseTable;
   boxUpdate: BoxUpdateTable;
+  diskKey: DiskKeyTable;
 }
 
 /** A release of the boxes' system. Never removed: that it was published, and by whom, stays known. */
@@ -64,6 +65,15 @@ export interface BoxUpdateTable {
   /** Null while what it runs is on trial. */
   healthySince: string | null;
   at: string;
+}
+
+/** What opens a box's encrypted disk in another PC. Kept after the box is revoked: its disk may hold what nothing else does. */
+export interface DiskKeyTable {
+  boxId: BoxId;
+  volume: string;
+  key: string;
+  /** Since when the hub has had this one. */
+  keptAt: string;
 }
 
 /** Of running sessions only; what was done on it is in the session's log. */

@@ -10,6 +10,7 @@ import {
   type BoxResetAnswer,
   type BoxRoomSessions,
   type BoxUpdate,
+  type DiskKey,
   type Health,
   type HubAdopted,
   type HubAlarmsKept,
@@ -78,6 +79,7 @@ export interface ControlOptions {
   /** A new certificate for this box's own key, where its present one is near its end. */
   renew(csrPem: string): Promise<string | undefined>;
   onResetAnswer(answer: BoxResetAnswer): void;
+  keepDiskKey(disk: DiskKey): Promise<void>;
   releases: ReleasesPort;
   onHello(hello: BoxHello): void;
   onHealth(health: Health): void;
@@ -123,6 +125,7 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set([
   "resetAnswer",
   "renew",
   "update",
+  "diskKey",
 ] satisfies BoxMessage["type"][]);
 
 /** Boxes of a later version may say more than this hub knows: unknown types are no fault, broken known ones are. */
@@ -232,6 +235,12 @@ export function openControl(options: ControlOptions): ControlChannel {
         options.releases
           .note(box, message)
           .catch((error: unknown) => log.error("control.failed", { what: "update", cause: causeOf(error) }));
+        return;
+      case "diskKey":
+        // Nor does it here; the box says it again on its next connection.
+        options
+          .keepDiskKey(message.disk)
+          .catch((error: unknown) => log.error("control.failed", { what: "diskKey", cause: causeOf(error) }));
         return;
       case "hand":
         options.stage.hand(box, message.session, message.raised);

@@ -6,6 +6,7 @@ import {
   type BoxId,
   type BoxResetAnswer,
   type DeviceOrder,
+  type DiskKey,
   type Health,
   type HubAlarmCause,
   type HubMessage,
@@ -13,7 +14,7 @@ import {
 } from "../../protocol/protocol.ts";
 import { causeOf, isoUtc, randomId, type Clock, type Log } from "../../platform/platform.ts";
 import { readMemory, type HubDatabase } from "../database/database.ts";
-import type { PointView, RoomView } from "../http/views.ts";
+import type { DiskView, PointView, RoomView } from "../http/views.ts";
 import type { Authority } from "./authority.ts";
 import {
   openControl,
@@ -26,6 +27,7 @@ import {
   type StagePort,
 } from "./control.ts";
 import { changeDeviceOrder, readDeviceOrder } from "./device-order.ts";
+import { diskKeyOf, disksOf, keepDiskKey } from "./disk-keys.ts";
 import { createPairing, type Pairing } from "./pairing.ts";
 import { Registry, type Verdict } from "./registry.ts";
 import { renewBox } from "./renewal.ts";
@@ -70,6 +72,10 @@ export interface Fleet {
    */
   setDeviceOrder(point: PointId, change: Partial<DeviceOrder>, actor: string): Promise<boolean>;
   points(): Promise<PointView[]>;
+  /** Encrypted disks of a point's boxes, former ones too, that the hub can open; the one in use first. */
+  disks(point: PointId): Promise<DiskView[]>;
+  /** What opens a box's disk without its TPM. */
+  diskKey(box: BoxId): Promise<(DiskKey & { pointName: string }) | undefined>;
   rooms(): Promise<RoomLink[]>;
   /** Certificate (PEM) of a box, replaced and revoked ones too. */
   boxKey(box: BoxId): Promise<string | undefined>;
@@ -166,6 +172,14 @@ class HubFleet implements Fleet {
     return rows.map(({ id, name, box }) => ({ id, name, box }));
   }
 
+  disks(point: PointId): Promise<DiskView[]> {
+    return disksOf(this.#options.db, point);
+  }
+
+  diskKey(box: BoxId): Promise<(DiskKey & { pointName: string }) | undefined> {
+    return diskKeyOf(this.#options.db, box);
+  }
+
   async rooms(): Promise<RoomLink[]> {
     const rows = await this.#pointRows();
     return rows.map(({ id, name, box, seenAt }) => {
@@ -243,6 +257,7 @@ class HubFleet implements Fleet {
       onResetAnswer: (answer) => {
         for (const listener of this.#onResetAnswer) listener(box, answer);
       },
+      keepDiskKey: (disk) => keepDiskKey(db, clock, box, disk),
       releases,
       onHello: ({ life, bootId }) => {
         state.lives.note(life ?? bootId, clock.monotonicMs());

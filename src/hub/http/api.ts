@@ -27,6 +27,7 @@ import { StageRoomAct, stageText, type StageOutcome, type Stages } from "../stag
 import { addressOf, dropSignIn, keepSignIn, signedInOnly, type DeskEnv } from "./door.ts";
 import { accepted, HttpRefusal } from "./refusal.ts";
 import type {
+  DiskView,
   LoudnessView,
   PointView,
   RecordingOverview,
@@ -47,7 +48,9 @@ export interface ApiParts {
   accounts: Accounts;
   reception: Reception;
   wall: Wall;
-  fleet: Pick<Fleet, "points" | "revoke" | "setDeviceOrder"> & { pairing: Pick<Fleet["pairing"], "typeCode"> };
+  fleet: Pick<Fleet, "points" | "revoke" | "setDeviceOrder" | "disks"> & {
+    pairing: Pick<Fleet["pairing"], "typeCode">;
+  };
   archive: Pick<Archive, "summaries" | "recording" | "overview" | "roomRecording" | "loudness">;
   hubCopy: Pick<HubCopy, "declareLost">;
   stages: Stages;
@@ -195,6 +198,14 @@ export const createApi = ({
       const { acceptLoss } = c.req.valid("json");
       const box = idIn(BoxId, c.req.param("box"));
       const { fileName, text } = accepted(await provisioning.makeResetStick(box, acceptLoss, c.var.user.name));
+      return c.json<StickView>({ fileName, text });
+    })
+    .get("/api/points/:point/disks", async (c) =>
+      c.json<DiskView[]>(await fleet.disks(idIn(PointId, c.req.param("point")))),
+    )
+    .post("/api/boxes/:box/disk-key", async (c) => {
+      const box = idIn(BoxId, c.req.param("box"));
+      const { fileName, text } = accepted(await provisioning.makeDiskKeyStick(box, c.var.user.name));
       return c.json<StickView>({ fileName, text });
     })
     .get("/api/stick", (c) => c.json<StickDefaultsView>(provisioning.defaults()))

@@ -42,7 +42,7 @@ export interface DeskParts {
   accounts: Accounts;
   reception: Reception;
   live: Live;
-  fleet: Pick<Fleet, "points" | "rooms" | "revoke" | "setDeviceOrder" | "pairing">;
+  fleet: Pick<Fleet, "points" | "rooms" | "revoke" | "setDeviceOrder" | "pairing" | "disks">;
   archive: Pick<
     Archive,
     | "summaries"

@@ -362,6 +362,16 @@ export interface StickDefaultsView {
   fileName: string;
 }
 
+/** An encrypted disk of a point that the hub can open. */
+export interface DiskView {
+  box: BoxId;
+  /** As the box whose disk stays shut shows it on its TV: `3F2A-91C4`. */
+  code: string;
+  /** Of the box that is in use now; else when that one was replaced or revoked. */
+  revokedAt: string | null;
+  keptAt: string;
+}
+
 /** The file to be put on the stick, as it is. */
 export interface StickView {
   fileName: string;

@@ -2,6 +2,8 @@ import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import type { Signer } from "../../evidence/evidence.ts";
 import {
+  DISK_KEY_FILE,
+  diskCode,
   judgeStick,
   RESET_COMMAND_MS,
   RESET_FILE,
@@ -49,6 +51,11 @@ export interface Provisioning {
     acceptLoss: Unsynced | null,
     actor: string,
   ): Promise<({ ok: true } & StickView) | { ok: false; code: "notFound"; detail: string }>;
+  /** What opens a box's disk in another PC, of boxes out of force too. */
+  makeDiskKeyStick(
+    box: BoxId,
+    actor: string,
+  ): Promise<({ ok: true } & StickView) | { ok: false; code: "notFound"; detail: string }>;
 }
 
 export interface ProvisioningOptions {
@@ -56,7 +63,7 @@ export interface ProvisioningOptions {
   clock: Clock;
   /** Of the key that boxes check receipts with. */
   signer: Signer;
-  fleet: Pick<Fleet, "send" | "onResetAnswer" | "revoke" | "points">;
+  fleet: Pick<Fleet, "send" | "onResetAnswer" | "revoke" | "points" | "diskKey">;
   caPem: string;
   /** Under which browsers reach this hub. */
   hostNames: readonly string[];
@@ -124,6 +131,15 @@ export function createProvisioning(options: ProvisioningOptions): Provisioning {
       const { signed } = await order(box, acceptLoss, actor, RESET_STICK_MS);
       return { ok: true, fileName: RESET_FILE, text: `${JSON.stringify({ reset: signed }, null, 2)}\r\n` };
     },
+    async makeDiskKeyStick(box, actor) {
+      const disk = await fleet.diskKey(box);
+      if (!disk) return { ok: false, code: "notFound", detail: "the hub has no key of that box's disk" };
+      const code = diskCode(disk.volume);
+      // Whom the key was given is written down before it is.
+      await audit(actor, "diskKey.given", JSON.stringify({ box, volume: disk.volume }));
+      log.warn("diskKey.given", { actor, box });
+      return { ok: true, fileName: DISK_KEY_FILE, text: diskKeyText(disk.pointName, code, disk.key) };
+    },
     defaults: () => ({
       // A name first: it lives longer than an address.
       hosts: hostNames
@@ -154,3 +170,13 @@ export function createProvisioning(options: ProvisioningOptions): Provisioning {
     },
   };
 }
+
+/** For people who open the file; a box looks for the key alone. */
+const diskKeyText = (pointName: string, code: string, key: string): string =>
+  [
+    `# Tệp mở khóa ổ đĩa ${code} của điểm cầu ${pointName}`,
+    "# Chép tệp này vào USB, giữ nguyên tên tệp, rồi cắm USB vào máy đang báo không mở được ổ đĩa ghi hình.",
+    "# Ai có cả ổ đĩa lẫn tệp này thì xem được bản ghi: xong việc phải xóa tệp khỏi USB và khỏi máy tính.",
+    key,
+    "",
+  ].join("\r\n");

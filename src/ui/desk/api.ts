@@ -1,6 +1,7 @@
 import { hc, type ClientResponse } from "hono/client";
 import type { DeskApi } from "../../hub/http/http.ts";
 import type {
+  DiskView,
   ErrorView,
   LoudnessView,
   PointView,
@@ -73,6 +74,9 @@ export interface Api {
   /** With what may be lost at most; null: nothing. */
   reset(box: BoxId, acceptLoss: Unsynced | null): Promise<Answer<object>>;
   resetStick(box: BoxId, acceptLoss: Unsynced | null): Promise<Answer<StickView>>;
+  /** Of which the hub has the key. */
+  disks(point: PointId): Promise<Answer<DiskView[]>>;
+  diskKeyStick(box: BoxId): Promise<Answer<StickView>>;
   stickDefaults(): Promise<Answer<StickDefaultsView>>;
   makeStick(wish: StickWish): Promise<Answer<StickView>>;
   /** An empty list: as the box thinks best. */
@@ -146,6 +150,8 @@ export function createApi({ onClock, onSignedOut }: Listeners): Api {
     reset: (box, acceptLoss) => ask(client.boxes[":box"].reset.$post({ param: { box }, json: { acceptLoss } })),
     resetStick: (box, acceptLoss) =>
       ask(client.boxes[":box"]["reset-stick"].$post({ param: { box }, json: { acceptLoss } })),
+    disks: (point) => ask(client.points[":point"].disks.$get({ param: { point } })),
+    diskKeyStick: (box) => ask(client.boxes[":box"]["disk-key"].$post({ param: { box } })),
     stickDefaults: () => ask(client.stick.$get()),
     makeStick: (wish) => ask(client.stick.$post({ json: wish })),
     orderDevices: (point, change) => ask(client.points[":point"].devices.$post({ param: { point }, json: change })),

@@ -9,12 +9,13 @@ import { POINT } from "../text/points.ts";
 import type { Refusal } from "./api.ts";
 import { Missing, Page, RefusalAlert } from "./page.tsx";
 import { ROUTES } from "./routes.ts";
+import { PointDisks } from "./point-disks.tsx";
 import { useDesk } from "./store.ts";
 
 const TONES = { inUse: "ok", ready: "neutral", failed: "bad", absent: "warn" } as const;
 type Kind = keyof DeviceOrder;
 
-/** One room's cameras and microphones, and which of them it is to use. */
+/** One room's cameras and microphones, which of them it is to use, and its disks. */
 export function PointPage() {
   const { api, facts } = useDesk();
   const id = useRoute().params["id"] as PointId;
@@ -94,6 +95,7 @@ export function PointPage() {
         ) : (
           <p>{POINT.unknown}</p>
         )}
+        <PointDisks point={id} />
       </div>
     </Page>
   );

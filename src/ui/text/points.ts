@@ -57,7 +57,7 @@ export const RESET = {
 };
 
 export const POINT = {
-  lead: "Máy quay và micrô của phòng",
+  lead: "Máy quay, micrô và ổ đĩa của phòng",
   missing: "Không có điểm cầu này",
   missingText: "Địa chỉ không đúng, hoặc điểm cầu không còn.",
   back: "Về trang Điểm cầu",
@@ -75,4 +75,26 @@ export const POINT = {
   doneByItself: "Thiết bị sẽ tự chọn.",
   away: "Thiết bị chưa nối: lựa chọn được giữ lại và gửi khi thiết bị nối lại.",
   unknown: "Thiết bị của phòng này không chọn máy quay và micrô từ những gì được cắm vào, hoặc chưa báo về.",
+};
+
+export const DISKS = {
+  head: "Ổ đĩa ghi hình",
+  lead: "Ổ đĩa chỉ mở được trên máy của nó. Máy hỏng thì lắp ổ đĩa sang máy khác, cắm USB có tệp mở khóa: máy mới chạy tiếp, không mất bản ghi nào.",
+  none: "Trung tâm chưa giữ khóa ổ đĩa nào của điểm cầu này: máy không có TPM nên ổ đĩa không khóa, hoặc thiết bị chưa báo về.",
+  unknown: "Chưa hỏi được trung tâm về ổ đĩa của điểm cầu này.",
+  code: "Mã ổ đĩa",
+  box: "Thiết bị",
+  inUse: "Đang dùng",
+  former: (day: string): string => `Cũ, thôi dùng ${day}`,
+  kept: "Giữ khóa từ",
+  save: "Tải tệp mở khóa…",
+  saveOf: (code: string): string => `Tải tệp mở khóa ổ đĩa ${code}`,
+  title: (code: string): string => `Tải tệp mở khóa ổ đĩa ${code}?`,
+  text: "Cần khi tivi của phòng báo không mở được ổ đĩa ghi hình và đọc đúng mã này.",
+  secret:
+    "Ai có cả ổ đĩa lẫn tệp này thì xem được bản ghi. Xong việc phải xóa tệp khỏi USB và khỏi máy tính này. Nhật ký ghi lại ai đã tải.",
+  confirm: "Tải tệp mở khóa",
+  cancel: "Không tải",
+  saved: (code: string): string =>
+    `Đã tải tệp mở khóa ổ đĩa ${code}. Chép vào USB, giữ nguyên tên tệp, rồi cắm vào máy đang báo.`,
 };
