@@ -12,7 +12,7 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 const schemasOnDemand = (): Plugin => ({
   name: "schemas-on-demand",
   transform: {
-    filter: { id: /\/src\/protocol\/\w+\.ts$/ },
+    filter: { id: /\/src\/protocol\/[\w-]+\.ts$/ },
     handler(code) {
       let out = code;
       for (const node of this.parse(code).body.toReversed()) {
