@@ -362,6 +362,23 @@ describe("the stick for a new box", () => {
   });
 });
 
+test("the file that opens a room's disk is asked for once more, and saved under the name that a box looks for", async () => {
+  await using desk = await openDesk("ordinary");
+  const page = await openPage({ acceptDownloads: true });
+  const { point, box } = desk.world.rooms[0]!;
+  await page.goto(`${desk.url}/diem-cau/${point.id}`);
+  await page.getByRole("button", { name: "Tải tệp mở khóa ổ đĩa 3F2A-91C4" }).click();
+  expect(desk.acts).toEqual([]);
+  const waiting = page.waitForEvent("download");
+  await page.getByRole("dialog").getByRole("button", { name: "Tải tệp mở khóa" }).click();
+  const download = await waiting;
+  expect(download.suggestedFilename()).toBe("diem-cau-mo-o-dia.txt");
+  expect(await readFile(await download.path(), "utf8")).toBe(`# ${box}`);
+  expect(desk.acts).toEqual([`/api/boxes/${box}/disk-key`]);
+  await page.waitForSelector(".alert:has-text('Đã tải tệp mở khóa ổ đĩa 3F2A-91C4')");
+  await page.context().close();
+});
+
 describe("by keyboard alone", () => {
   /** Presses Tab until the focus is on what these words name, as a person would who does not see where it is. */
   async function tabTo(page: Page, words: string | RegExp): Promise<void> {
