@@ -1,11 +1,13 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { EvidenceRecord, PointId, SessionId } from "../../src/protocol/protocol.ts";
+import type { DiskView, StickView } from "../../src/hub/http/views.ts";
+import { diskCode, type EvidenceRecord, type PointId, type SessionId } from "../../src/protocol/protocol.ts";
 import { accountFor, placesOf } from "../support/account.ts";
 import { boxRecords, countRoom } from "../support/count.ts";
 import { applianceFlavour, boxImage } from "../support/box-image.ts";
+import { readDiskCode } from "../support/read-screen.ts";
 import { raiseStand, type Stand } from "../support/stand.ts";
 import { until } from "../support/until.ts";
 import {
@@ -16,6 +18,9 @@ import {
   type VirtualRoomBox,
 } from "../support/virtual-room-box.ts";
 
+/** Where what the display showed is left for whoever wants to look at it. */
+const REPORTS = join(import.meta.dirname, "../../reports/appliance");
+const flavour = applianceFlavour();
 const POINT_NAME = "UBND xã Ba Vì";
 /** docs/design/powercut.md; a frame of an emulated camera is 0.2 s. */
 const LOSS_LIMIT_MS = 1_000;
@@ -36,6 +41,7 @@ describe("a session in a room where things are pulled out", () => {
   let cutAtMs: number;
   const shell = (script: string) => box.machine.shell(script);
   const health = async () => (await stand.desk.rooms()).find((room) => room.point.name === POINT_NAME)?.health;
+  const disks = () => stand.desk.request<DiskView[]>("GET", `/api/points/${point}/disks`);
   const records = async (): Promise<EvidenceRecord[]> => boxRecords(await box.copyRecordings(), session);
   const alarmed = (cause: string, is: boolean) =>
     until(
@@ -59,8 +65,11 @@ describe("a session in a room where things are pulled out", () => {
     await mkdir(join(directory, "box"));
     box = await startVirtualRoomBox({
       directory: join(directory, "box"),
-      image: await boxImage(applianceFlavour()),
+      image: await boxImage(flavour),
       powerCut: true,
+      display: flavour === "screen",
+      // An emulated processor has no time for a browser beside an encoder.
+      dropIns: { "diemcau-kiosk.service": "[Unit]\nConditionPathExists=/nowhere\n" },
       tpm: join(directory, "tpm"),
     });
     await hasBooted(box);
@@ -84,8 +93,17 @@ describe("a session in a room where things are pulled out", () => {
       "dd if=/dev/disk/by-partlabel/diemcau-data bs=4096 skip=1 count=3 status=none | tr -d '\\0' | base64 -w0",
     );
     const { keyslots, tokens } = JSON.parse(Buffer.from(header, "base64").toString("utf8")) as Luks2;
-    expect(Object.keys(keyslots)).toEqual(["0"]);
-    expect(Object.values(tokens)).toMatchObject([{ type: "systemd-tpm2", keyslots: ["0"], "tpm2-pcrs": [] }]);
+    expect(Object.keys(keyslots)).toEqual(["0", "1"]);
+    expect(Object.values(tokens)).toMatchObject([
+      { type: "systemd-tpm2", keyslots: ["0"], "tpm2-pcrs": [] },
+      // For the day on which this TPM is gone; the hub has it.
+      { type: "systemd-recovery", keyslots: ["1"] },
+    ]);
+    const [uuid] = (await shell("cryptsetup luksUUID /dev/disk/by-partlabel/diemcau-data")).split("\n");
+    expect(await disks()).toMatchObject([{ code: diskCode(uuid!), revokedAt: null }]);
+    const said = await shell("journalctl -b --no-pager");
+    const [key] = /(?:[a-z]{8}-){7}[a-z]{8}/.exec(await shell("cat /var/lib/diemcau-disk/key.json"))!;
+    expect(said.includes(key)).toBe(false);
   });
 
   test("the agent is killed: systemd starts it again, and the encoder goes on in the same take", async () => {
@@ -179,5 +197,88 @@ describe("a session in a room where things are pulled out", () => {
     expect(count.framesArchived).toBe(count.framesRecorded);
     expect(count.framesAtProvince).toBe(count.framesRecorded);
     expect(count.hashesEqual).toBe(true);
+  });
+
+  /** Plugs in what the desk gives for the disk, and waits until the box has started from it. */
+  const openByStick = async () => {
+    const [disk] = await disks();
+    const { fileName, text } = await stand.desk.request<StickView>("POST", `/api/boxes/${disk!.box}/disk-key`);
+    const folder = join(directory, "key-stick");
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, fileName), text);
+    await box.machine.plugStick(folder);
+    await hasBooted(box);
+    await box.machine.pullStick();
+    expect(await shell("systemctl --failed --no-legend --plain; ls -A /run/diemcau-disk")).toBe("");
+  };
+  const tokens = async () =>
+    (await shell("cryptsetup luksDump /dev/disk/by-partlabel/diemcau-data")).match(/systemd-(?:tpm2|recovery)$/gm);
+
+  test("the PC dies in a session: its disk goes on in another one, by a stick of the hub's, and loses nothing", async () => {
+    const next = (await stand.desk.createSession("Buổi tiếp qua hai máy", [{ id: point, role: "central" }])).id;
+    await stand.desk.act(next, "start");
+    await until("it records", async () => (await health())?.recording.growing, { withinMs: 60_000 });
+    const takesOf = () => shell(`ls /var/lib/diemcau/recordings/${next} | grep -c ^take-`);
+    const identity = () => shell("cat /var/lib/diemcau/identity/identity.json");
+    const former = await identity();
+    expect(await takesOf()).toBe("1\n");
+    await shell("sync");
+    await box.machine.moveDisk("otherTpm");
+    await box.machine.start();
+    if (flavour === "screen") {
+      await mkdir(REPORTS, { recursive: true });
+      const [disk] = await disks();
+      const file = join(REPORTS, "disk-shut.png");
+      await until(
+        "the TV names the disk as the desk does",
+        async () => {
+          await box.machine.screenshot(file);
+          return (await readDiskCode(file)) === disk!.code;
+        },
+        { withinMs: 240_000, everyMs: 5_000 },
+      );
+    }
+    await openByStick();
+    await until("it records again", async () => (await takesOf()) === "2\n", { withinMs: 120_000, everyMs: 1_000 });
+    await until("it grows", async () => (await health())?.recording.growing, { withinMs: 60_000 });
+    expect(await identity()).toBe(former);
+    // The former TPM's is gone.
+    expect((await tokens())?.toSorted()).toEqual(["systemd-recovery", "systemd-tpm2"]);
+
+    await stand.desk.act(next, "end");
+    await until("all of it is at the hub", async () => (await stand.desk.recording(next)).copies.hubComplete, {
+      withinMs: 120_000,
+    });
+    const count = await countRoom(next, point, {
+      recordings: await box.copyRecordings(),
+      archive: join(stand.hub.dataDirectory, "archive"),
+      province: stand.province.directory,
+    });
+    expect(count.framesArchived).toBe(count.framesRecorded);
+    expect(count.hashesEqual).toBe(true);
+  });
+
+  test("from then on it opens by itself, and so it does in a PC without a TPM", async () => {
+    const isBack = async () => {
+      await hasBooted(box);
+      await until("it is connected", async () => (await stand.desk.rooms()).some(({ connected }) => connected), {
+        withinMs: 120_000,
+        everyMs: 500,
+      });
+    };
+    await shell("sync");
+    await box.machine.kill();
+    await box.machine.start();
+    await isBack();
+    await shell("sync");
+    await box.machine.moveDisk("noTpm");
+    await box.machine.start();
+    await openByStick();
+    await isBack();
+    await shell("sync");
+    await box.machine.kill();
+    await box.machine.start();
+    await isBack();
+    expect(await disks()).toHaveLength(1);
   });
 });

@@ -18,3 +18,16 @@ export async function readPairingCode(file: string): Promise<string | undefined>
     .map(normalizePairingCode)
     .find((code) => code !== undefined);
 }
+
+/** The code of a disk that stays shut, off a picture of the TV. */
+export async function readDiskCode(file: string): Promise<string | undefined> {
+  const alone = `${file}.alone.png`;
+  // The line under the title: yellow on dark blue, so black on white for the reader, who reads small letters best.
+  const filter = "crop=iw/2:ih/8:0:ih*0.18,format=gray,negate,scale=iw/2:-1";
+  await runChecked(["ffmpeg", "-v", "error", "-y", "-i", file, "-vf", filter, alone]);
+  const { stdout } = await runChecked([
+    ...["tesseract", alone, "-", "--psm", "7", "-c", "tessedit_char_whitelist=0123456789ABCDEF-"],
+  ]);
+  await rm(alone);
+  return /[0-9A-F]{4}-[0-9A-F]{4}/.exec(stdout)?.[0];
+}

@@ -29,6 +29,8 @@ export interface VirtualMachine extends AsyncDisposable {
    */
   cutPower(survival: Survival): Promise<{ writes: number; unflushed: number }>;
   start(): Promise<void>;
+  /** Ends the machine; the next start has its disk in another PC, with a TPM that knows nothing of it, or with none. */
+  moveDisk(to: "otherTpm" | "noTpm"): Promise<void>;
   /** What the firmware, the kernel and systemd said on the serial line, in all of the machine's starts. */
   readonly consoleFile: string;
 }
@@ -103,11 +105,14 @@ class QemuMachine implements VirtualMachine {
   private tpm: Child | undefined;
   private shellSocket: ShellSocket | undefined;
   private logged: boolean;
+  /** Folder of its state. */
+  private tpmState: string | undefined;
   private restarting: Promise<void> = Promise.resolve();
 
   constructor(options: VirtualMachineOptions) {
     this.options = options;
     this.logged = options.powerCut ?? false;
+    this.tpmState = options.tpm;
     this.consoleFile = join(options.directory, "console.log");
   }
 
@@ -166,15 +171,16 @@ class QemuMachine implements VirtualMachine {
 
   /** Ends by itself with the machine. */
   private async startTpm(): Promise<string | undefined> {
-    const { tpm, directory } = this.options;
-    if (tpm === undefined) return undefined;
+    const { directory } = this.options;
+    const { tpmState } = this;
+    if (tpmState === undefined) return undefined;
     await this.tpm?.exited;
-    await mkdir(tpm, { recursive: true });
+    await mkdir(tpmState, { recursive: true });
     const socket = join(directory, "tpm");
     await rm(socket, { force: true });
     this.tpm = await startProcess(
       [
-        ...["swtpm", "socket", "--tpm2", "--tpmstate", `dir=${tpm}`, "--ctrl", `type=unixio,path=${socket}`],
+        ...["swtpm", "socket", "--tpm2", "--tpmstate", `dir=${tpmState}`, "--ctrl", `type=unixio,path=${socket}`],
         ...["--flags", "not-need-init", "--terminate"],
       ],
       { stdio: ["ignore", "inherit", "inherit"] },
@@ -241,6 +247,13 @@ class QemuMachine implements VirtualMachine {
     await rename(platter, join(directory, "disk.raw"));
     this.logged = false;
     return cut;
+  }
+
+  async moveDisk(to: "otherTpm" | "noTpm"): Promise<void> {
+    await this.kill();
+    await this.tpm?.exited;
+    if (this.tpmState !== undefined) await rm(this.tpmState, { recursive: true, force: true });
+    if (to === "noTpm") this.tpmState = undefined;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
