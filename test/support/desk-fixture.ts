@@ -8,6 +8,7 @@ import type {
   DeskEvents,
   ErrorView,
   PointView,
+  RecordingCopyView,
   RecordingOverview,
   ReleasesView,
   ReleaseView,
@@ -311,6 +312,13 @@ export async function openDeskFixture(options: {
   app.post("/api/releases/:id/pause", (c) => c.json(putRelease(c.req.param("id"), { state: "paused" })));
   app.post("/api/releases/:id/continue", (c) => c.json(putRelease(c.req.param("id"), { state: "published" })));
   app.get("/api/recordings", (c) => c.json(fixture.world.recordings.map(summaryOf)));
+  app.get("/api/copies/:session", (c) => {
+    const session = c.req.param("session");
+    return c.json<RecordingCopyView>({ path: `/api/copies/${session}/file`, sizeBytes: 6_442_450_944 });
+  });
+  app.get("/api/copies/:session/file", (c) =>
+    c.body("PK", 200, { "content-type": "application/zip", "content-disposition": 'attachment; filename="copy.zip"' }),
+  );
   const recordingOf = (id: string) => {
     const found = fixture.world.recordings.find(({ session }) => session.id === (id as SessionId));
     if (!found) throw refusal("notFound");

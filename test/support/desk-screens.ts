@@ -127,6 +127,20 @@ export const DESK_SCREENS: readonly DeskScreen[] = [
   { name: "recordings", worlds: WORLDS, path: () => "/ban-ghi" },
   { name: "recording-live", worlds: ["ordinary", "full"], path: (desk) => recordingIn(desk, "live") },
   { name: "recording", worlds: ["empty", "ordinary", "trouble"], path: (desk) => recordingIn(desk, "ended") },
+  {
+    name: "recording-copied",
+    worlds: ["ordinary"],
+    path: (desk) => {
+      const whole = desk.world.recordings.find(
+        ({ session, copies }) => session.state === "ended" && copies.hubComplete,
+      );
+      return `/ban-ghi/${whole!.session.id}`;
+    },
+    async act(page) {
+      await page.click("button:has-text('Tải trọn bộ')");
+      await page.waitForSelector(".alert-ok");
+    },
+  },
   { name: "points", worlds: WORLDS, path: () => "/diem-cau" },
   {
     name: "point",

@@ -164,6 +164,7 @@ class QemuMachine implements VirtualMachine {
       { stdio: ["ignore", "inherit", "inherit"] },
     );
     const { child } = this;
+    await until("QEMU listens", () => existsSync(join(directory, "qmp")));
     void child.exited.then(() => {
       if (this.child === child) this.restarting = this.startAnew();
     });

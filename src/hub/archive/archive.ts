@@ -6,6 +6,7 @@ import {
   type SegmentName,
   type SessionId,
   type SignedRecord,
+  type TakeId,
 } from "../../protocol/protocol.ts";
 import {
   backoffMs,
@@ -19,6 +20,7 @@ import {
 } from "../../platform/platform.ts";
 import type { Signer } from "../../evidence/evidence.ts";
 import type { HubDatabase } from "../database/database.ts";
+import { createCopies, type BagCopy } from "./copy.ts";
 import { createFinishing, type LostRecording } from "./finishing.ts";
 import { createIntake } from "./intake.ts";
 import { createKeeping, type RecordsPort } from "./keeping.ts";
@@ -101,6 +103,8 @@ export interface Archive extends Recordings, Pick<Loudness, "loudness"> {
    * @param path on the archive's file system; keeps that name too
    */
   giveBack: (lost: LostRecording, path: string) => Promise<void>;
+  /** An ended session's whole bag, to be carried away; undefined while something of it is missing or being stated anew. */
+  copyOf: (session: SessionId) => Promise<BagCopy | undefined>;
   /** Pieces of the hub's own copy that its disk has lost, and the way back for one. */
   missingPieces: () => Promise<LostPiece[]>;
   giveBackPiece: (piece: LostPiece, path: string) => Promise<void>;
@@ -252,6 +256,20 @@ export function createArchive(options: ArchiveOptions): Archive {
     sidecars: sidecarsIn(directories.rereading),
     onLost: fetchAgain,
   });
+  const copyOf = createCopies({
+    ...{ db, clock, log, directories },
+    async onDamaged(session, path) {
+      const [, , take, file] = path.split("/");
+      const seq = Number(/^(\d+)\.ts$/.exec(file ?? "")?.[1] ?? Number.NaN);
+      const row = await db
+        .selectFrom("take")
+        .select(["id", "boxId"])
+        .where("id", "=", take as TakeId)
+        .executeTakeFirst();
+      // Of anything else the archive's own reading makes a new one.
+      if (row && !Number.isNaN(seq)) await fetchAgain({ box: row.boxId, name: { session, take: row.id, seq } });
+    },
+  });
   const viewing = createViewing({ db, log, directories });
   const recordings = createRecordings({ db, clock, archive: directories.archive });
   const loudness = createLoudness({
@@ -394,6 +412,7 @@ export function createArchive(options: ArchiveOptions): Archive {
     room: () => space.room(),
     onRoom: (listener) => void roomListeners.push(listener),
     fetchAgain,
+    copyOf,
     async giveBack({ box, name }, path) {
       const place = join(directories.inbox, box, segmentPath(name));
       await makeDirectory(dirname(place));

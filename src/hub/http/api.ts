@@ -30,6 +30,7 @@ import type {
   DiskView,
   LoudnessView,
   PointView,
+  RecordingCopyView,
   RecordingOverview,
   RecordingSummaryView,
   RecordingView,
@@ -51,7 +52,7 @@ export interface ApiParts {
   fleet: Pick<Fleet, "points" | "revoke" | "setDeviceOrder" | "disks"> & {
     pairing: Pick<Fleet["pairing"], "typeCode">;
   };
-  archive: Pick<Archive, "summaries" | "recording" | "overview" | "roomRecording" | "loudness">;
+  archive: Pick<Archive, "summaries" | "recording" | "overview" | "roomRecording" | "loudness" | "copyOf">;
   hubCopy: Pick<HubCopy, "declareLost">;
   stages: Stages;
   provisioning: Provisioning;
@@ -292,6 +293,12 @@ export const createApi = ({
     .get("/api/recordings/:session/overview", async (c) =>
       c.json<RecordingOverview>(found(await archive.overview(idIn(SessionId, c.req.param("session"))), "recording")),
     )
+    .get("/api/copies/:session", async (c) => {
+      const session = idIn(SessionId, c.req.param("session"));
+      const copy = await archive.copyOf(session);
+      if (!copy) throw new HttpRefusal("wrongState", "the recording is not whole yet, or is being put together");
+      return c.json<RecordingCopyView>({ path: `/api/copies/${session}/file`, sizeBytes: copy.sizeBytes });
+    })
     .get("/api/recordings/:session/:point/loudness/:track", async (c) => {
       const session = idIn(SessionId, c.req.param("session"));
       const track = TRACKS.find((each) => each === c.req.param("track")) ?? "room";

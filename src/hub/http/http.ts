@@ -54,6 +54,7 @@ export interface DeskParts {
     | "playlist"
     | "segmentFile"
     | "hubCopyFile"
+    | "copyOf"
     | "room"
   >;
   hubCopy: Pick<HubCopy, "declareLost">;

@@ -29,7 +29,7 @@ export interface MediaParts {
   events: DeskEventStream;
   live: Live;
   stages: Pick<Stages, "admit">;
-  archive: Pick<Archive, "playlist" | "segmentFile" | "hubCopyFile">;
+  archive: Pick<Archive, "playlist" | "segmentFile" | "hubCopyFile" | "copyOf">;
 }
 
 const LiveKindName = z.enum(LIVE_KINDS);
@@ -40,6 +40,10 @@ const CLOSE_SIGNED_OUT = 1008;
 /** One line in the audit log per user and recording within this time: a playlist is hundreds of requests. */
 const AUDIT_ONCE_MS = 3_600_000;
 const MAX_AUDITED = 10_000;
+
+/** RFC 8187. */
+const percent = (text: string): string =>
+  encodeURIComponent(text).replaceAll(/['()*]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
 
 /** What flows: events, live pictures and sound, recordings. */
 export function createMedia({ clock, log, accounts, events, live, stages, archive }: MediaParts) {
@@ -93,6 +97,21 @@ export function createMedia({ clock, log, accounts, events, live, stages, archiv
         "x-accel-buffering": "no",
       }),
     )
+    .get("/api/copies/:session/file", async (c) => {
+      const session = idIn(SessionId, c.req.param("session"));
+      const copy = await archive.copyOf(session);
+      if (!copy) throw new HttpRefusal("wrongState", "the recording is not whole yet, or is being put together");
+      const { sizeBytes } = copy;
+      // Each act of storage has an actor, and is written down before it is done.
+      await accounts.audit(c.var.user.name, "copyTaken", JSON.stringify({ session, sizeBytes }));
+      log.info("copy.taken", { session, sizeBytes, actor: c.var.user.name });
+      return c.body(copy.open(), 200, {
+        "content-type": "application/zip",
+        "content-length": String(sizeBytes),
+        "content-disposition": `attachment; filename="${session}.zip"; filename*=UTF-8''${percent(copy.fileName)}`,
+        "cache-control": "no-store",
+      });
+    })
     .get("/api/recordings/:session/:point/index.m3u8", (c) => sendPlaylist(c, "room"))
     .get("/api/recordings/:session/:point/screen.m3u8", (c) => sendPlaylist(c, "screen"))
     .get("/api/recordings/:session/:point/hub-copy/:file", async (c) => {

@@ -228,6 +228,12 @@ export interface RecordingView {
   events: SessionEventView[];
 }
 
+/** A session's whole bag as a ZIP file, to be carried away. */
+export interface RecordingCopyView {
+  path: string;
+  sizeBytes: number;
+}
+
 /** What a list, a timeline and a player need of a recording: {@link RecordingView} with spans for segments. */
 export interface RecordingOverview extends Omit<RecordingView, "rooms"> {
   rooms: RoomOverview[];

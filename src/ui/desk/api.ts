@@ -5,6 +5,7 @@ import type {
   ErrorView,
   LoudnessView,
   PointView,
+  RecordingCopyView,
   RecordingSummaryView,
   RecordingOverview,
   ReleasesView,
@@ -91,6 +92,8 @@ export interface Api {
   mark(session: SessionId, label: string): Promise<Answer<Stage>>;
   recordings(): Promise<Answer<RecordingSummaryView[]>>;
   recording(session: SessionId): Promise<Answer<RecordingOverview>>;
+  /** Where its whole bag can be had as one file. */
+  recordingCopy(session: SessionId): Promise<Answer<RecordingCopyView>>;
   /** With every segment. */
   roomRecording(session: SessionId, point: PointId): Promise<Answer<RoomRecordingView>>;
   loudness(session: SessionId, point: PointId, track: Track): Promise<Answer<LoudnessView>>;
@@ -185,6 +188,7 @@ export function createApi({ onClock, onSignedOut }: Listeners): Api {
       ask(client.releases[":id"].publish.$post({ param: { id }, json: { firstRing } })),
     pauseRelease: (id) => ask(client.releases[":id"].pause.$post({ param: { id } })),
     continueRelease: (id, wish) => ask(client.releases[":id"].continue.$post({ param: { id }, json: wish })),
+    recordingCopy: (session) => ask(patient.copies[":session"].$get({ param: { session } })),
     roomRecording: (session, point) => ask(client.recordings[":session"][":point"].$get({ param: { session, point } })),
   };
 }

@@ -15,6 +15,7 @@ import { UNKNOWN_CAUSE } from "../text/sessions.ts";
 import { clockTimeSeconds, count, dayAndTime, duration, longDate, size } from "../text/format.ts";
 import { alarmTitle, gapWords, ROLES } from "../text/terms.ts";
 import type { Refusal } from "./api.ts";
+import { WholeCopy } from "./recording-copy.tsx";
 import { CopiesBadge, CopiesPath } from "./copies.tsx";
 import { EventLog } from "./event-log.tsx";
 import { isOpen } from "./facts.ts";
@@ -98,6 +99,7 @@ function Whole({ view }: { view: RecordingOverview }) {
           ))}
         </ul>
       </section>
+      {view.session.state === "ended" && view.copies.hubComplete && <WholeCopy session={view.session.id} />}
       <section class="stack">
         <h2>{RECORDING.events}</h2>
         <EventLog events={view.events} onSeek={(at) => master.seek(at)} />

@@ -5,3 +5,8 @@ export function saveText(fileName: string, text: string): void {
   link.click();
   URL.revokeObjectURL(url);
 }
+
+/** Lets the browser keep what the hub sends as a file, under the name that the hub gives it. */
+export function saveFrom(path: string): void {
+  Object.assign(document.createElement("a"), { href: path, download: "" }).click();
+}

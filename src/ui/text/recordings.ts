@@ -24,6 +24,19 @@ export const COPIES = {
   none: "Chưa có bản ghi",
 };
 
+export const COPY = {
+  head: "Chép ra ổ đĩa ngoài",
+  text: "Một tệp ZIP gồm trọn bộ hồ sơ của buổi tiếp: bản ghi gốc, bản xem, chữ ký và hướng dẫn kiểm tra. Chọn nơi lưu là ổ đĩa ngoài, hoặc tải về rồi ghi đĩa. Khi đang có buổi tiếp thì tải chậm lại.",
+  proof:
+    "Từng tệp được đối chiếu mã băm ngay khi tải: tải được đến hết nghĩa là bản sao đúng. Nhật ký ghi lại ai đã chép.",
+  save: "Tải trọn bộ",
+  begun: (bytes: number): string => `Trình duyệt đang tải ${size(bytes)}`,
+  begunText:
+    "Nếu tải không đến hết thì đã có tệp không còn khớp; trung tâm tự lấy lại tệp đó, khi trang báo đủ 100 % thì tải lại.",
+  notWhole: "Hồ sơ đang được hoàn tất",
+  notWholeText: "Đợi vài phút rồi thử lại. Nếu bản ghi chưa về đủ 100 % thì đợi cho về đủ.",
+};
+
 export const RECORDINGS = {
   title: "Bản ghi",
   empty: "Chưa có bản ghi nào",
