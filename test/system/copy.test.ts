@@ -1,5 +1,5 @@
 import { createWriteStream } from "node:fs";
-import { chmod, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readlink, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -60,12 +60,34 @@ test("a session is carried away as one file, by somebody who is written down, an
   });
   expect(await verifyBag(bag)).toMatchObject({ whole: true, differences: [] });
 
+  // Breaking it off costs the hub nothing.
+  const breaking = new AbortController();
+  const broken = await fetch(`${hub.url}${path}`, { headers: { cookie: desk.cookie }, signal: breaking.signal });
+  await broken.body!.getReader().read();
+  breaking.abort();
+
+  // A file that has rotted breaks the copy off, and is had from its box again.
+  const [first] = (
+    await runChecked(["find", join(hub.dataDirectory, "archive", session.id), "-name", "000000.ts"])
+  ).stdout.split("\n");
+  const { size } = await stat(first!);
+  await chmod(first!, 0o600);
+  await writeFile(first!, Buffer.alloc(size, 7));
+  const spoilt = await fetch(`${hub.url}${path}`, { headers: { cookie: desk.cookie } });
+  await expect(keep(spoilt.body!, join(directory, "spoilt.zip"))).rejects.toThrow("terminated");
+  await until("it can be copied again", () => copyOf().catch(() => undefined), { withinMs: 60_000 });
+  const mended = await fetch(`${hub.url}${path}`, { headers: { cookie: desk.cookie } });
+  await keep(mended.body!, join(directory, "mended.zip"));
+  expect(hub.process.restarts).toBe(0);
+
   const db = await openDatabase(join(hub.dataDirectory, "hub.db"));
   const noted = await db.selectFrom("auditEntry").select(["actor", "detail"]).where("act", "=", "copyTaken").execute();
   await db.destroy();
-  expect(noted).toEqual([
-    { actor: "Quản trị viên", detail: JSON.stringify({ session: session.id, sizeBytes: (await stat(file)).size }) },
-  ]);
+  expect(noted).toHaveLength(4);
+  expect(noted[0]).toEqual({
+    ...{ actor: "Quản trị viên" },
+    detail: JSON.stringify({ session: session.id, sizeBytes: (await stat(file)).size }),
+  });
 });
 
 describe("of a bag that has come to harm", () => {
@@ -110,6 +132,25 @@ describe("of a bag that has come to harm", () => {
     await expect(keep(again.open(), join(directory, "spoilt.zip"))).rejects.toThrow("is not what the bag states of it");
     expect(await waiting()).toEqual([1]);
     expect(await stand.archive.copyOf(stand.session)).toBeUndefined();
+  });
+
+  test("one that somebody breaks off leaves no file open, and the hub as it was", async () => {
+    const { stand, copy } = await finished();
+    await using _ = stand;
+    const openFiles = async () => {
+      const links = await readdir("/proc/self/fd").then((fds) =>
+        Promise.all(fds.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ""))),
+      );
+      return links.filter((path) => path.startsWith(stand.directories.archive) && /\.(ts|mp4)$/.test(path));
+    };
+    const reader = copy.open().getReader();
+    await until("it reads a recording", async () => {
+      await reader.read();
+      return (await openFiles()).length > 0;
+    });
+    await reader.cancel();
+    await until("it is closed", async () => (await openFiles()).length === 0);
+    await keep((await stand.archive.copyOf(stand.session))!.open(), join(directory, "after.zip"));
   });
 
   test("nothing is begun where a recording has gone", async () => {

@@ -110,7 +110,8 @@ export function createCopies({ db, clock, log, directories, onDamaged }: CopyOpt
     } catch (error) {
       log.error("archive.unreadable", { path: full, cause: causeOf(error) });
       await onDamaged(session, path);
-      throw error;
+      // No cause: the server would write its message, with our paths, to the client.
+      throw new Error("a file could not be read");
     }
     if (hash.digest("hex") === sha256) return;
     log.error("archive.damaged", { path: full });
@@ -131,13 +132,34 @@ export function createCopies({ db, clock, log, directories, onDamaged }: CopyOpt
     return {
       fileName: copyFileName(startedAt, name),
       sizeBytes: Number(predictLength(named)),
-      open: () =>
-        makeZip(
-          // One file is open at a time, when its turn has come.
-          (function* () {
-            for (const { entry, name, size } of named) yield { name, size, input: checked(session, entry) };
-          })(),
-        ),
+      open() {
+        let reading: AsyncGenerator<Uint8Array> | undefined;
+        let isWanted = true;
+        // One file is open at a time, when its turn has come.
+        const inTurn = function* () {
+          for (const { entry, name, size } of named) {
+            if (!isWanted) return;
+            reading = checked(session, entry);
+            yield { name, size, input: reading };
+          }
+        };
+        const zip = makeZip(inTurn()).getReader();
+        return new ReadableStream<Uint8Array>(
+          {
+            async pull(controller) {
+              const { done, value } = await zip.read();
+              if (done) controller.close();
+              else controller.enqueue(value);
+            },
+            // Its own way of being cancelled ends the program: it throws into its generator and listens to nobody (client-zip 2.5.1).
+            async cancel() {
+              isWanted = false;
+              await reading?.return(undefined);
+            },
+          },
+          { highWaterMark: 0 },
+        );
+      },
     };
   };
 }

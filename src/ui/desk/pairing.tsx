@@ -9,6 +9,7 @@ import { Alert } from "../design/states.tsx";
 import { PAIRING_ALPHABET, PAIRING_CODE_LENGTH, type PointId } from "../../protocol/protocol.ts";
 import { WORDS } from "../text/desk.ts";
 import { PAIRING } from "../text/pairing.ts";
+import { POINTS } from "../text/points.ts";
 import { byName } from "../text/format.ts";
 import type { PairingTarget, Refusal } from "./api.ts";
 import { Page, RefusalAlert } from "./page.tsx";
@@ -189,6 +190,12 @@ export function PairingPage() {
         }}
       >
         <p>{PAIRING.replaceText}</p>
+        {chosen && chosen.pendingSegments > 0 && (
+          <p>
+            <b>{POINTS.revokePending(chosen.pendingSegments)}</b>
+          </p>
+        )}
+        <p>{PAIRING.replaceDisk}</p>
       </Confirm>
     </Page>
   );

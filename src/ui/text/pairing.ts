@@ -28,6 +28,8 @@ export const PAIRING = {
   replaceTitle: (point: string): string => `Thay thiết bị của ${point}?`,
   replaceText:
     "Thiết bị cũ thôi được vào hệ thống. Bản ghi đã về trung tâm vẫn còn; phần chưa về thì nằm lại trên thiết bị cũ.",
+  replaceDisk:
+    "Nếu chỉ máy hỏng mà ổ đĩa còn tốt thì đừng thay: lắp ổ đĩa đó sang máy mới rồi cắm điện, không mất đoạn ghi nào.",
   replace: "Thay thiết bị",
   submit: "Ghép thiết bị",
   done: (point: string): string => `Đã ghép thiết bị với ${point}`,

@@ -120,7 +120,7 @@ export const RECORDING = {
   lostAsk: "Thiết bị đã hỏng hoặc mất",
   lostTitle: (room: string): string => `Xác nhận thiết bị của ${room} không còn?`,
   lostExplain:
-    "Chỉ xác nhận khi chắc chắn không lấy được bản ghi từ thiết bị nữa. Phần còn thiếu sẽ dùng bản thu tại trung tâm và được đánh dấu như vậy.",
+    "Chỉ xác nhận khi chắc chắn không lấy được bản ghi từ thiết bị nữa; máy hỏng mà ổ đĩa còn tốt thì lắp ổ đĩa sang máy khác là lấy được. Phần còn thiếu sẽ dùng bản thu tại trung tâm và được đánh dấu như vậy.",
   lostConfirm: "Xác nhận thiết bị đã mất",
   lostCancel: "Chờ thiết bị gửi tiếp",
 };
