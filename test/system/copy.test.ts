@@ -150,7 +150,9 @@ describe("of a bag that has come to harm", () => {
     });
     await reader.cancel();
     await until("it is closed", async () => (await openFiles()).length === 0);
-    await keep((await stand.archive.copyOf(stand.session))!.open(), join(directory, "after.zip"));
+    const after = join(directory, "after.zip");
+    await keep((await stand.archive.copyOf(stand.session))!.open(), after);
+    expect((await stat(after)).size).toBe(copy.sizeBytes);
   });
 
   test("nothing is begun where a recording has gone", async () => {

@@ -3,7 +3,16 @@ import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import { makeZip, predictLength } from "client-zip";
 import { BAG, type SessionId } from "../../protocol/protocol.ts";
-import { causeOf, fileSize, isoUtc, readIfExists, sha256Hex, type Clock, type Log } from "../../platform/platform.ts";
+import {
+  causeOf,
+  fileSize,
+  isUnreadable,
+  isoUtc,
+  readIfExists,
+  sha256Hex,
+  type Clock,
+  type Log,
+} from "../../platform/platform.ts";
 import type { HubDatabase } from "../database/database.ts";
 import { sessionRuns } from "./rereading.ts";
 
@@ -52,6 +61,7 @@ export function copyFileName(startedAt: string, name: string): string {
     .replace(/[ .]+$/, "")}.zip`;
 }
 
+const isAbsent = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "ENOENT";
 /** RFC 8493, 2.1.3. */
 const linesOf = (manifest: Buffer): { sha256: string; path: string }[] =>
   manifest
@@ -100,6 +110,7 @@ export function createCopies({ db, clock, log, directories, onDamaged }: CopyOpt
     const hash = createHash("sha256");
     let reads = 0;
     let besideSession = false;
+    let failure: unknown;
     try {
       for await (const bytes of createReadStream(full, { highWaterMark: READ_BYTES }) as AsyncIterable<Buffer>) {
         hash.update(bytes);
@@ -108,14 +119,15 @@ export function createCopies({ db, clock, log, directories, onDamaged }: CopyOpt
         if (besideSession) await clock.sleep(BESIDE_SESSION.restMs);
       }
     } catch (error) {
-      log.error("archive.unreadable", { path: full, cause: causeOf(error) });
-      await onDamaged(session, path);
-      // No cause: the server would write its message, with our paths, to the client.
-      throw new Error("a file could not be read");
+      failure = error;
     }
-    if (hash.digest("hex") === sha256) return;
-    log.error("archive.damaged", { path: full });
-    await onDamaged(session, path);
+    if (failure === undefined && hash.digest("hex") === sha256) return;
+    const cause = failure === undefined ? undefined : causeOf(failure);
+    // Whatever else went wrong says nothing of the file.
+    const isDamaged = failure === undefined || isUnreadable(failure) || isAbsent(failure);
+    log.error(isDamaged ? "archive.damaged" : "copy.failed", { path: full, cause });
+    if (isDamaged) await onDamaged(session, path);
+    // Without a cause: the server would write its message, with our paths, to the client.
     throw new Error("a file is not what the bag states of it");
   }
 
