@@ -259,6 +259,8 @@ export function createArchive(options: ArchiveOptions): Archive {
   const copyOf = createCopies({
     ...{ db, clock, log, directories },
     async onDamaged(session, path) {
+      // Of a disk that has just gone every file is missing.
+      await checkArchiveIdentity(db, directories.archive);
       const [, , take, file] = path.split("/");
       const seq = Number(/^(\d+)\.ts$/.exec(file ?? "")?.[1] ?? Number.NaN);
       const row = await db
