@@ -31,6 +31,15 @@ export const HubConfigFile = z.strictObject({
       rereadDays: z.number().positive().max(3_650).default(30),
     })
     .prefault({}),
+  reception: z
+    .strictObject({
+      testsBeforeMinutes: z
+        .array(z.number().int().min(1).max(20_160))
+        .max(10)
+        .transform((all) => [...new Set(all)])
+        .default([1_440, 120]),
+    })
+    .prefault({}),
   backup: z
     .strictObject({
       directory: z.string().min(1).optional(),

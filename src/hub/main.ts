@@ -32,7 +32,7 @@ import { createLive } from "./live/live.ts";
 import { createProvince } from "./province/province.ts";
 import { createProvisioning } from "./provisioning/provisioning.ts";
 import { createReleases } from "./releases/releases.ts";
-import { createReception } from "./reception/reception.ts";
+import { createConnectionTests, createReception } from "./reception/reception.ts";
 import { createStages } from "./stage/stage.ts";
 import { feedSupervisor, supervisorTerms } from "./supervisor.ts";
 import { versionOf } from "./version.ts";
@@ -100,7 +100,8 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
     log,
   });
   const accounts = createAccounts({ db, clock, log });
-  const reception = createReception({ db, clock, log });
+  const testsBefore = config.reception.testsBeforeMinutes;
+  const reception = createReception({ db, clock, log, testsBefore });
   const rereadEveryMs = config.storage.rereadDays * 24 * 3_600_000;
   const archive = createArchive({
     db,
@@ -138,6 +139,11 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
     },
   });
   const live = createLive({ clock, log });
+  const tests = createConnectionTests({
+    ...{ db, clock, log, reception, before: testsBefore },
+    rooms: async () =>
+      (await fleet.rooms()).map((room) => ({ ...room, live: room.box === null ? [] : live.publishing(room.box) })),
+  });
   const hubCopy = createHubCopy({
     db,
     clock,
@@ -173,6 +179,7 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
     log,
     accounts,
     reception,
+    tests,
     live,
     fleet,
     archive,
@@ -232,6 +239,7 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
     stages.refresh().catch(swallow("stages"));
     if (missing.delete(point)) noteMissing().catch(swallow("noteMissing"));
   });
+  tests.onChange((session) => desk.sessionChanged(session));
   stages.onLevels((levels) => desk.levels(levels));
   live.onChange((box) => {
     desk.roomsChanged();
@@ -247,6 +255,7 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
 
   // What can fail slowly runs from here on; each of these retries by itself and ends with the signal.
   background.push(archive.run(signal), hubCopy.run(signal), stages.run(signal), releases.run(signal));
+  background.push(tests.run(signal));
   background.push(createUpkeep({ db, clock, log }).run(signal));
   if (province) background.push(province.run(signal));
   clock

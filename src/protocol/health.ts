@@ -208,6 +208,29 @@ export function lampsOf(health: Health | undefined, connected: boolean, mustReco
   };
 }
 
+/** A room as the hub sees it. */
+export interface RoomSeen {
+  connected: boolean;
+  /** Its last report. */
+  health: Health | null;
+  /** What only the hub sees. */
+  alarms: readonly { cause: HubAlarmCause }[];
+  /** The hub cannot read its box's certificate, and refuses it. */
+  identityDamaged?: boolean;
+}
+
+/** As lampsOf, of a room that the hub looks at. */
+export function lampsOfRoom({ connected, health, alarms, identityDamaged }: RoomSeen, mustRecord: boolean): Lamps {
+  // An old report says nothing about a room that is away.
+  const lamps = lampsOf(connected ? (health ?? undefined) : undefined, connected, mustRecord);
+  // Why it is away; nothing that is done in the room helps.
+  if (identityDamaged) return { ...lamps, troubles: ["identityDamaged"] };
+  if (alarms.length === 0) return lamps;
+  // What the hub sees of the line is worse than what the box says of itself: its word may be another box's.
+  const link = lamps.link === "ok" ? "warn" : lamps.link;
+  return { ...lamps, link, troubles: [...alarms.map(({ cause }) => cause), ...lamps.troubles] };
+}
+
 /** For boxes that raise no alarms themselves. */
 function seenAtOnce(health: Health, mustRecord: boolean): Trouble[] {
   const { encoder, picture, sound, recording } = health;

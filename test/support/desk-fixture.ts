@@ -234,6 +234,8 @@ export async function openDeskFixture(options: {
         adHoc: false,
         points: body.points.map(({ id, role }) => ({ id, role, name: names.get(id)! })),
         events: [event("created")],
+        tests: [],
+        testsToCome: [],
       }),
     );
   });
@@ -278,6 +280,20 @@ export async function openDeskFixture(options: {
     );
   });
   app.post("/api/sessions/:id/marks", (c) => c.json(putStage(c.req.param("id"), (stage) => stage)));
+  app.post("/api/sessions/:id/test", (c) => {
+    const session = sessionOf(c.req.param("id"));
+    if (session.state !== "draft") throw refusal("wrongState");
+    const tested = event("tested");
+    const detail = {
+      test: { minutesBefore: null, clear: session.points.length, rooms: session.points.length, others: [] },
+    };
+    const rooms = session.points.map(({ id, name }) => ({
+      ...{ point: { id, name }, clear: true, troubles: [], soundTest: "passed" as const },
+    }));
+    const test = { minutesBefore: null, dueAt: null, at: tested.at, actor: tested.actor, rooms };
+    const events = [...session.events, { ...tested, detail }];
+    return c.json<SessionView>(put({ ...session, tests: [...session.tests, test], events }));
+  });
   app.post("/api/sessions/:id/:act", (c) => {
     const session = sessionOf(c.req.param("id"));
     const { from, state, kind } = next[c.req.param("act") as keyof typeof next];

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type {
+  ConnectionTestView,
   CopyView,
   GapView,
   RecordingSummaryView,
@@ -11,6 +12,7 @@ import type {
   SegmentView,
   SessionEventView,
   SessionView,
+  TestedRoomView,
 } from "../../src/hub/http/views.ts";
 import {
   lampsOf,
@@ -138,6 +140,8 @@ interface SessionPlan {
   startedMs?: number;
   endedMs?: number;
   events?: SessionEventView[];
+  tests?: SessionView["tests"];
+  testsToCome?: SessionView["testsToCome"];
 }
 
 const CLERK = "Nguyễn Thị Minh Nguyệt";
@@ -153,6 +157,8 @@ export const session = (nowMs: number, plan: SessionPlan): SessionView => ({
   startedAt: plan.startedMs === undefined ? null : iso(plan.startedMs),
   endedAt: plan.endedMs === undefined ? null : iso(plan.endedMs),
   adHoc: false,
+  tests: plan.tests ?? [],
+  testsToCome: plan.testsToCome ?? [],
   points: plan.points.map((name, i) => ({ id: pointId(name), name, role: i === 0 ? "central" : "delegate" })),
   events: [
     event(nowMs - 30 * HOUR_MS, "created", CLERK),
@@ -161,6 +167,23 @@ export const session = (nowMs: number, plan: SessionPlan): SessionView => ({
     ...(plan.endedMs === undefined ? [] : [event(plan.endedMs, "ended", CLERK)]),
   ],
 });
+
+/** A connection test that the hub made by itself. */
+const testOf = (
+  scheduledMs: number,
+  minutesBefore: number,
+  found: { points: string[]; others: Record<string, TestedRoomView["troubles"]>; lateMs?: number },
+): ConnectionTestView => {
+  const dueMs = scheduledMs - minutesBefore * MINUTE_MS;
+  return {
+    ...{ minutesBefore, dueAt: iso(dueMs), at: iso(dueMs + (found.lateMs ?? 2_000)), actor: null },
+    rooms: found.points.map((name) => {
+      const troubles = found.others[name] ?? [];
+      const clear = troubles.length === 0;
+      return { point: { id: pointId(name), name }, clear, troubles, soundTest: clear ? "passed" : null };
+    }),
+  };
+};
 
 /** The rooms of a session as they are while it runs. */
 const inSession = (rooms: RoomView[], of: SessionView): RoomView[] =>
@@ -410,6 +433,16 @@ function ordinary(nowMs: number): BareWorld {
     points: THREE,
     state: "draft",
     scheduledMs: nowMs + 130 * MINUTE_MS,
+    events: [
+      {
+        ...event(nowMs + 130 * MINUTE_MS - 24 * HOUR_MS, "tested", null),
+        detail: {
+          test: { minutesBefore: 1_440, clear: 2, rooms: 3, others: [{ name: COMMUNE, trouble: "offline" }] },
+        },
+      },
+    ],
+    tests: [testOf(nowMs + 130 * MINUTE_MS, 1_440, { points: THREE, others: { [COMMUNE]: ["offline"] } })],
+    testsToCome: [{ minutesBefore: 120, dueAt: iso(nowMs + 10 * MINUTE_MS) }],
   });
   const someday = session(nowMs, { name: "Tiếp công dân đột xuất", points: [CENTRE, COMMUNE], state: "draft" });
   const past = session(nowMs, {
@@ -589,6 +622,16 @@ function trouble(nowMs: number): BareWorld {
     points: [names[0]!, names[4]!],
     state: "draft",
     scheduledMs: nowMs - 5 * MINUTE_MS,
+    tests: [
+      {
+        ...{ minutesBefore: 1_440, dueAt: iso(nowMs - 24 * HOUR_MS - 5 * MINUTE_MS), at: null, actor: null, rooms: [] },
+      },
+      testOf(nowMs - 5 * MINUTE_MS, 120, {
+        points: [names[0]!, names[4]!],
+        others: { [names[0]!]: ["pictureBlack", "soundHum"], [names[4]!]: ["noBox"] },
+        lateMs: 64 * MINUTE_MS,
+      }),
+    ],
   });
   const past = session(nowMs, {
     name: "Vụ việc hồ chứa nước Sơn Tây",

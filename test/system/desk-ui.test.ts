@@ -459,6 +459,23 @@ describe("by keyboard alone", () => {
 });
 
 describe("what a person meets", () => {
+  test("before a session, what its tests found is told by room, and one press tests again", async () => {
+    await using desk = await openDesk("ordinary");
+    const page = await openPage();
+    const { id } = desk.world.sessions.find(({ state, tests }) => state === "draft" && tests.length > 0)!;
+    await page.goto(`${desk.url}/buoi-tiep/${id}`);
+    const tests = page.locator("section", { has: page.getByRole("heading", { name: "Kiểm thử trước buổi tiếp" }) });
+    await tests.getByText("2/3 phòng thông suốt").waitFor();
+    expect(await tests.locator(".plain-list").innerText()).toMatch(/: Mất kết nối$/);
+    expect(await page.locator(".log").innerText()).toMatch(
+      /Kiểm thử trước 1\sngày, 2\/3 phòng thông suốt; .+: Mất kết nối/,
+    );
+    await tests.getByRole("button", { name: "Kiểm thử ngay" }).press("Enter");
+    await tests.getByText("Cả 3 phòng thông suốt").waitFor();
+    expect(desk.acts).toEqual([`/api/sessions/${id}/test`]);
+    expect(await page.locator(".log li").first().innerText()).toMatch(/Kiểm thử cả 3 phòng thông suốt/);
+  });
+
   test("a one-time password leads straight to a new one, without typing the old again", async () => {
     await using desk = await openDesk("ordinary", false);
     desk.mustChangePassword = true;

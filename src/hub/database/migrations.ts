@@ -348,4 +348,19 @@ export const migrations: Record<string, Migration> = {
         .execute();
     },
   },
+  "016-connection-test": {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable("connectionTest")
+        .addColumn("id", "integer", (c) => c.primaryKey().autoIncrement())
+        .addColumn("sessionId", "text", (c) => c.notNull().references("session.id"))
+        .addColumn("minutesBefore", "integer")
+        .addColumn("dueAt", "text")
+        .addColumn("at", "text")
+        .addColumn("actor", "text")
+        .addColumn("rooms", "text", (c) => c.notNull())
+        .addUniqueConstraint("connectionTestOnce", ["sessionId", "minutesBefore"])
+        .execute();
+    },
+  },
 };

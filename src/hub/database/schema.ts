@@ -36,6 +36,7 @@ export interface Database {
   release: ReleaseTable;
   boxUpdate: BoxUpdateTable;
   diskKey: DiskKeyTable;
+  connectionTest: ConnectionTestTable;
 }
 
 /** A release of the boxes' system. Never removed: that it was published, and by whom, stays known. */
@@ -158,6 +159,21 @@ export interface SessionEventTable {
   cause?: string | null;
   /** JSON of SessionEventDetail. */
   detail?: string | null;
+}
+
+/** What was found of a session's rooms before it began; never changed. */
+export interface ConnectionTestTable {
+  id: Generated<number>;
+  sessionId: SessionId;
+  /** Null: somebody asked for it. Unique in a session otherwise. */
+  minutesBefore: number | null;
+  dueAt: string | null;
+  /** Null: it was missed. */
+  at: string | null;
+  /** Name of the user at that time; null where it was made by itself. */
+  actor: string | null;
+  /** JSON of TestedRoomView[]. */
+  rooms: string;
 }
 
 export interface TakeTable {

@@ -22,7 +22,7 @@ import type { Fleet } from "../fleet/fleet.ts";
 import type { HubCopy } from "../hub-copy/hub-copy.ts";
 import type { Provisioning } from "../provisioning/provisioning.ts";
 import type { ReleaseOutcome, Releases } from "../releases/releases.ts";
-import type { Reception, SessionOutcome } from "../reception/reception.ts";
+import type { ConnectionTests, Reception, SessionOutcome } from "../reception/reception.ts";
 import { StageRoomAct, stageText, type StageOutcome, type Stages } from "../stage/stage.ts";
 import { addressOf, dropSignIn, keepSignIn, signedInOnly, type DeskEnv } from "./door.ts";
 import { accepted, HttpRefusal } from "./refusal.ts";
@@ -48,6 +48,7 @@ import type { Wall } from "./wall.ts";
 export interface ApiParts {
   accounts: Accounts;
   reception: Reception;
+  tests: Pick<ConnectionTests, "testNow">;
   wall: Wall;
   fleet: Pick<Fleet, "points" | "revoke" | "setDeviceOrder" | "disks"> & {
     pairing: Pick<Fleet["pairing"], "typeCode">;
@@ -148,6 +149,7 @@ function found<T>(value: T | undefined, what: string): T {
 export const createApi = ({
   accounts,
   reception,
+  tests,
   wall,
   fleet,
   archive,
@@ -280,6 +282,9 @@ export const createApi = ({
       const session = idIn(SessionId, c.req.param("id"));
       return c.json<Stage>(stageIn(await stages.mark(session, c.req.valid("json").label, c.var.user.name)));
     })
+    .post("/api/sessions/:id/test", async (c) =>
+      c.json<SessionView>(sessionIn(await tests.testNow(idIn(SessionId, c.req.param("id")), c.var.user.name))),
+    )
     .post("/api/sessions/:id/:act", async (c) => {
       const session = idIn(SessionId, c.req.param("id"));
       const act = Act.safeParse(c.req.param("act"));

@@ -76,6 +76,8 @@ beforeEach(() => {
           adHoc: false,
           points: [],
           events: [],
+          tests: [],
+          testsToCome: [],
         };
       },
       recording: async () => undefined,

@@ -16,7 +16,7 @@ import type { HubCopy } from "../hub-copy/hub-copy.ts";
 import type { Live } from "../live/live.ts";
 import type { Provisioning } from "../provisioning/provisioning.ts";
 import type { Releases } from "../releases/releases.ts";
-import type { Reception } from "../reception/reception.ts";
+import type { ConnectionTests, Reception } from "../reception/reception.ts";
 import type { Stages } from "../stage/stage.ts";
 import { createApi, RELEASE_PIECE_BYTES } from "./api.ts";
 import { loopbackNamesOnly, ownOriginOnly, securityHeaders, type DeskEnv, type Side } from "./door.ts";
@@ -41,6 +41,7 @@ export interface DeskParts {
   log: Log;
   accounts: Accounts;
   reception: Reception;
+  tests: ConnectionTests;
   live: Live;
   fleet: Pick<Fleet, "points" | "rooms" | "revoke" | "setDeviceOrder" | "pairing" | "disks">;
   archive: Pick<
@@ -84,7 +85,7 @@ export interface Desk {
 
 /** What browsers reach: sign-in, JSON interface, events, live, playback and the desk's own pages. */
 export function createDesk(parts: DeskParts): Desk {
-  const { clock, log, accounts, reception, fleet, archive, hubCopy, live, stages, releases } = parts;
+  const { clock, log, accounts, reception, tests, fleet, archive, hubCopy, live, stages, releases } = parts;
   const wall = createWall({ db: parts.db, reception, live, fleet, releases });
   const events = createEventStream({
     clock,
@@ -125,7 +126,7 @@ export function createDesk(parts: DeskParts): Desk {
     .route(
       "/",
       createApi({
-        ...{ accounts, reception, wall, fleet, archive, hubCopy, stages, releases },
+        ...{ accounts, reception, tests, wall, fleet, archive, hubCopy, stages, releases },
         provisioning: parts.provisioning,
       }),
     )

@@ -14,6 +14,7 @@ import type {
   Stage,
   StickFault,
   TakeId,
+  Trouble,
   UpdateState,
 } from "../../protocol/protocol.ts";
 
@@ -128,6 +129,30 @@ export interface SessionView {
   points: { id: PointId; name: string; role: PointRole }[];
   /** The session's log, oldest first. */
   events: SessionEventView[];
+  /** While it has not begun: connection tests, oldest first; and those that will be made by themselves, the next first. */
+  tests: ConnectionTestView[];
+  testsToCome: { minutesBefore: number; dueAt: string }[];
+}
+
+/** A look at every room of a session before it begins (kiểm thử). */
+export interface ConnectionTestView {
+  /** Before the appointed time; null, as `dueAt`: somebody asked for it. */
+  minutesBefore: number | null;
+  dueAt: string | null;
+  /** Null: the hub did not run when it was due, nor later before the session. */
+  at: string | null;
+  actor: string | null;
+  rooms: TestedRoomView[];
+}
+
+export interface TestedRoomView {
+  point: { id: PointId; name: string };
+  /** A session could have been held with it. */
+  clear: boolean;
+  /** Worst first. `noBox`: no box is paired. `notMeasured`: it has said nothing of picture or sound yet. */
+  troubles: (Trouble | "noBox" | "notMeasured")[];
+  /** Of the test of loudspeaker, microphone and echo that people make in the room; null: none within a day before. */
+  soundTest: "passed" | "failed" | null;
 }
 
 export interface SessionEventView {
@@ -160,7 +185,10 @@ export interface SessionEventView {
     | "messageTaken"
     | "interrupted"
     | "interruptionEnded"
-    | "marked";
+    | "marked"
+    /** A connection test, and one that could not be made. */
+    | "tested"
+    | "testMissed";
   /** Name of the user, or null where the system itself noted it. */
   actor: string | null;
   point: { id: PointId; name: string } | null;
@@ -177,6 +205,13 @@ export interface SessionEventDetail {
   /** Names of the rooms at that time. */
   onScreen?: string[];
   gainDb?: number;
+  /** How many of its rooms were clear, and what was first with each of the others. */
+  test?: {
+    minutesBefore: number | null;
+    clear: number;
+    rooms: number;
+    others: { name: string; trouble: TestedRoomView["troubles"][number] }[];
+  };
 }
 
 /** How loud it is in the rooms of running sessions, at most five times a second; a room that says nothing is left out. */

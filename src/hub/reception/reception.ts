@@ -15,9 +15,12 @@ import type {
 import { makeId, PLANNED_MINUTES } from "../../protocol/protocol.ts";
 import { isoUtc, randomId, type Clock, type Log } from "../../platform/platform.ts";
 import { readMemory, type Database, type HubDatabase, type SessionEventTable } from "../database/database.ts";
-import type { SessionEventDetail, SessionEventView, SessionView } from "../http/views.ts";
+import type { SessionEventDetail, SessionEventView, SessionView, TestedRoomView } from "../http/views.ts";
 import { momentAtHub, planAdoption } from "./adoption.ts";
+import { testsToCome } from "./test-plan.ts";
 import { decide, pointsFault, roomNote, type SessionAct } from "./transition.ts";
+
+export { createConnectionTests, type ConnectionTests } from "./connection-tests.ts";
 
 /** Boxes that were switched off for a month still learn that a session has ended. */
 const ENDED_ASSIGNED_MS = 30 * 24 * 3_600_000;
@@ -85,7 +88,19 @@ export class ReceptionError extends Error {
  * - A point is in at most one live or paused session.
  * - Listeners are called after the commit, never before.
  */
-export function createReception({ db, clock, log }: { db: HubDatabase; clock: Clock; log: Log }): Reception {
+export function createReception({
+  db,
+  clock,
+  log,
+  testsBefore = [],
+}: {
+  db: HubDatabase;
+  clock: Clock;
+  log: Log;
+  /** Of connection tests, minutes before the appointed time. */
+  testsBefore?: readonly number[];
+}): Reception {
+  const views = (only?: SessionId) => readViews(db, { only, testsBefore, nowMs: clock.wallMs() });
   const listeners = new Set<(session: SessionId) => void>();
   const now = () => isoUtc(clock.wallMs());
   const changed = (session: SessionId) => {
@@ -135,7 +150,7 @@ export function createReception({ db, clock, log }: { db: HubDatabase; clock: Cl
       log.info("session.changed", { session: id, act, actor });
       changed(id);
     }
-    return { ok: true, session: (await views(db, id))[0]! };
+    return { ok: true, session: (await views(id))[0]! };
   }
 
   async function running(): Promise<RunningRoom[]> {
@@ -296,14 +311,14 @@ export function createReception({ db, clock, log }: { db: HubDatabase; clock: Cl
       if (!known) return refuse("notFound", "a point of this session does not exist");
       log.info("session.created", { session: id, actor });
       changed(id);
-      return { ok: true, session: (await views(db, id))[0]! };
+      return { ok: true, session: (await views(id))[0]! };
     },
     start: (session, actor) => act(session, "start", actor),
     pause: (session, actor, reason) => act(session, "pause", actor, reason ? { text: reason } : undefined),
     resume: (session, actor) => act(session, "resume", actor),
     end: (session, actor) => act(session, "end", actor),
-    sessions: () => views(db),
-    session: async (session) => (await views(db, session))[0],
+    sessions: () => views(),
+    session: async (session) => (await views(session))[0],
     forBox: (box) =>
       db.transaction().execute(async (trx) => {
         const point = await trx
@@ -391,9 +406,12 @@ async function raiseRevision(trx: Transaction<Database>, wallMs: number): Promis
     .execute();
 }
 
-/** All sessions (or one) with points and events, in three queries whatever their number. */
-async function views(db: HubDatabase, only?: SessionId): Promise<SessionView[]> {
-  const [sessions, points, events] = await Promise.all([
+/** All sessions (or one) with points, events and tests, in four queries whatever their number. */
+async function readViews(
+  db: HubDatabase,
+  { only, testsBefore, nowMs }: { only: SessionId | undefined; testsBefore: readonly number[]; nowMs: number },
+): Promise<SessionView[]> {
+  const [sessions, points, events, tests] = await Promise.all([
     db
       .selectFrom("session")
       .selectAll()
@@ -415,16 +433,44 @@ async function views(db: HubDatabase, only?: SessionId): Promise<SessionView[]> 
       .$if(only !== undefined, (query) => query.where("sessionId", "=", only!))
       .orderBy("sessionEvent.id")
       .execute(),
+    db
+      .selectFrom("connectionTest")
+      .innerJoin("session", "session.id", "connectionTest.sessionId")
+      .select(["sessionId", "minutesBefore", "dueAt", "at", "actor", "rooms"])
+      // After that the log says what has to be known, and a list of years stays short.
+      .where("state", "=", "draft")
+      .$if(only !== undefined, (query) => query.where("sessionId", "=", only!))
+      .orderBy("connectionTest.id")
+      .execute(),
   ]);
   const pointsOf = Map.groupBy(points, (point) => point.sessionId);
   const eventsOf = Map.groupBy(events, (event) => event.sessionId);
-  return sessions.map(({ companionUrl, companionName, ...session }) => ({
-    ...session,
-    companion: companionOf({ companionUrl, companionName }),
-    adHoc: session.adHoc === 1,
-    points: (pointsOf.get(session.id) ?? []).map(({ id, name, role }) => ({ id, name, role })),
-    events: (eventsOf.get(session.id) ?? []).map(eventView),
-  }));
+  const testsOf = Map.groupBy(tests, (test) => test.sessionId);
+  return sessions.map(({ companionUrl, companionName, ...session }) => {
+    const made = testsOf.get(session.id) ?? [];
+    const toCome =
+      session.state === "draft" && session.scheduledAt !== null
+        ? testsToCome({
+            scheduledAtMs: Date.parse(session.scheduledAt),
+            createdAtMs: Date.parse(session.createdAt),
+            before: testsBefore,
+            done: new Set(made.flatMap(({ minutesBefore }) => minutesBefore ?? [])),
+            nowMs,
+          })
+        : [];
+    return {
+      ...session,
+      companion: companionOf({ companionUrl, companionName }),
+      adHoc: session.adHoc === 1,
+      points: (pointsOf.get(session.id) ?? []).map(({ id, name, role }) => ({ id, name, role })),
+      events: (eventsOf.get(session.id) ?? []).map(eventView),
+      tests: made.map(({ minutesBefore, dueAt, at, actor, rooms }) => ({
+        ...{ minutesBefore, dueAt, at, actor },
+        rooms: JSON.parse(rooms) as TestedRoomView[],
+      })),
+      testsToCome: toCome.map(({ minutesBefore, dueMs }) => ({ minutesBefore, dueAt: isoUtc(dueMs) })),
+    };
+  });
 }
 
 /** An event of the database, with the name of its point, as the desk is shown it. */

@@ -84,6 +84,8 @@ export interface Api {
   orderDevices(point: PointId, change: Partial<DeviceOrder>): Promise<Answer<unknown>>;
   createSession(session: NewSession): Promise<Answer<SessionView>>;
   act(session: SessionId, act: SessionAct): Promise<Answer<SessionView>>;
+  /** Looks at each of its rooms now, and keeps what it finds. */
+  testConnections(session: SessionId): Promise<Answer<SessionView>>;
   pause(session: SessionId, reason: string | null): Promise<Answer<SessionView>>;
   setLayout(session: SessionId, wish: LayoutWish): Promise<Answer<Stage>>;
   actOnRoom(session: SessionId, point: PointId, act: RoomAct): Promise<Answer<Stage>>;
@@ -160,6 +162,7 @@ export function createApi({ onClock, onSignedOut }: Listeners): Api {
     orderDevices: (point, change) => ask(client.points[":point"].devices.$post({ param: { point }, json: change })),
     createSession: (session) => ask(client.sessions.$post({ json: session })),
     act: (id, act) => ask(client.sessions[":id"][":act"].$post({ param: { id, act } })),
+    testConnections: (id) => ask(client.sessions[":id"].test.$post({ param: { id } })),
     pause: (id, reason) => ask(client.sessions[":id"].pause.$post({ param: { id }, json: { reason } })),
     setLayout: (id, wish) => ask(client.sessions[":id"].stage.layout.$post({ param: { id }, json: wish })),
     actOnRoom: (id, point, act) =>

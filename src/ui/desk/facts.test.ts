@@ -60,6 +60,8 @@ const session = (name: string, change: Partial<SessionView> = {}): SessionView =
   adHoc: false,
   points: [],
   events: [],
+  tests: [],
+  testsToCome: [],
   ...change,
 });
 const hubDisk = { state: "ok", freeBytes: 1e12 } as const;

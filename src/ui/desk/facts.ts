@@ -1,5 +1,5 @@
 import type { DeskEvents, HubDiskView, RecordingSummaryView, RoomView, SessionView } from "../../hub/http/views.ts";
-import { type Lamps, lampsOf, type PointId, type SessionId, type Stage } from "../../protocol/protocol.ts";
+import { type Lamps, lampsOfRoom, type PointId, type SessionId, type Stage } from "../../protocol/protocol.ts";
 import { byName } from "../text/format.ts";
 
 /** What the desk knows and what follows from it. Pure: events in, facts out; times are milliseconds since 1970. */
@@ -91,21 +91,9 @@ export interface RoomFacts {
 }
 
 export function roomFacts(room: RoomView, expected: ReadonlySet<PointId>): RoomFacts {
-  // An old report says nothing about a room that is away.
-  const health = room.connected ? (room.health ?? undefined) : undefined;
-  const seen = withHubAlarms(lampsOf(health, room.connected, room.session?.state === "live"), room.alarms);
-  // Why it is away; nothing that is done in the room helps.
-  const troubles = room.identityDamaged ? ["identityDamaged" as const] : seen.troubles;
-  const lamps: Lamps = { ...seen, troubles };
+  const lamps = lampsOfRoom(room, room.session?.state === "live");
   const recording = room.connected && room.health ? room.health.recording.growing : null;
   return { room, lamps, need: needOf(room, lamps, expected), recording };
-}
-
-/** What the hub sees of the line is worse than what the box says of itself: its word may be another box's. */
-function withHubAlarms(lamps: Lamps, alarms: RoomView["alarms"]): Lamps {
-  if (alarms.length === 0) return lamps;
-  const link = lamps.link === "ok" ? "warn" : lamps.link;
-  return { ...lamps, link, troubles: [...alarms.map(({ cause }) => cause), ...lamps.troubles] };
 }
 
 function needOf(room: RoomView, lamps: Lamps, expected: ReadonlySet<PointId>): RoomFacts["need"] {

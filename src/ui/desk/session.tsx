@@ -14,6 +14,7 @@ import { dayAndTime, duration, remaining, stopwatch } from "../text/format.ts";
 import { TROUBLES } from "../text/terms.ts";
 import type { Answer, Refusal, SessionAct } from "./api.ts";
 import { Ask } from "./ask.tsx";
+import { ConnectionTests } from "./connection-tests.tsx";
 import { Control } from "./control.tsx";
 import { EventLog } from "./event-log.tsx";
 import {
@@ -142,6 +143,7 @@ function OneSession({ session }: { session: SessionView }) {
         {refusal.value && <RefusalAlert code={refusal.value} />}
         {session.state !== "ended" && <Clock session={session} rooms={rooms} />}
         {session.state !== "ended" && <NoRoom session={session} rooms={rooms} />}
+        {session.state === "draft" && <ConnectionTests session={session} />}
         {session.state === "ended" ? (
           <Copies session={session} />
         ) : stage && isOpen(session) ? (

@@ -10,6 +10,7 @@ import { COPIES } from "../text/recordings.ts";
 import { SESSION } from "../text/sessions.ts";
 import { count, dayAndTime, longDate, percent, remaining, stopwatch } from "../text/format.ts";
 import { SESSION_STATES } from "../text/terms.ts";
+import { TestWarning } from "./connection-tests.tsx";
 import { bySession, expectedPoints, isOpen, isReady, needsHelp, roomFacts, sessionClock } from "./facts.ts";
 import { Page } from "./page.tsx";
 import { ROUTES } from "./routes.ts";
@@ -146,6 +147,7 @@ function NextCard({ session }: { session: SessionView }) {
       <p class={ready === session.points.length ? "word-ok" : "word-warn"}>
         {TODAY.readyRooms(ready, session.points.length)}
       </p>
+      <TestWarning session={session} />
       <div class="row">
         <ButtonLink kind="primary" href={ROUTES.session(session.id)}>
           {TODAY.open}
@@ -279,6 +281,7 @@ function Later({ sessions }: { sessions: SessionView[] }) {
             <span class="soft small">
               {session.scheduledAt ? dayAndTime(session.scheduledAt, now.peek()) : TODAY.unscheduled}
             </span>
+            <TestWarning session={session} />
           </li>
         ))}
       </ul>

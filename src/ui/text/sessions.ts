@@ -1,5 +1,6 @@
 import type { SessionEventDetail, SessionEventView } from "../../hub/http/views.ts";
 import type { LayoutMode } from "../../protocol/protocol.ts";
+import { testDetail } from "./connection-tests.ts";
 import { count } from "./format.ts";
 
 /** Wording of the sessions: list, a new one, one with its log. */
@@ -134,6 +135,8 @@ export const EVENT_WORDS: Record<SessionEventView["kind"], string> = {
   interrupted: "Gián đoạn",
   interruptionEnded: "Hết gián đoạn",
   marked: "Đánh dấu",
+  tested: "Kiểm thử",
+  testMissed: "Không kiểm thử được, máy chủ không hoạt động",
 };
 
 export const LAYOUT_MODES: Record<LayoutMode, string> = {
@@ -143,11 +146,12 @@ export const LAYOUT_MODES: Record<LayoutMode, string> = {
 };
 
 /** What an act of the log was about, after its kind. */
-export function eventDetail({ text, mode, onScreen, gainDb }: SessionEventDetail): string {
+export function eventDetail({ text, mode, onScreen, gainDb, test }: SessionEventDetail): string {
   const rooms = onScreen && onScreen.length > 0 ? `: ${onScreen.join(", ")}` : "";
   return [
     mode && `${LAYOUT_MODES[mode]}${rooms}`,
     gainDb !== undefined && `${String(gainDb).replace("-", "−").replace(".", ",")} dB`,
+    test && testDetail(test),
     text !== undefined && `“${text}”`,
   ]
     .filter((part) => typeof part === "string")
