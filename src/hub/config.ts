@@ -29,6 +29,7 @@ export const HubConfigFile = z.strictObject({
       keepFreeBytes: z.number().int().nonnegative().nullable().default(null),
       inboxBytesPerBox: z.number().int().min(100e6).default(8e9),
       rereadDays: z.number().positive().max(3_650).default(30),
+      importDirectory: z.string().min(1).optional(),
     })
     .prefault({}),
   reception: z
@@ -59,7 +60,8 @@ export const HubConfigFile = z.strictObject({
 
 type File = z.infer<typeof HubConfigFile>;
 
-export interface HubConfig extends Omit<File, "ui" | "backup" | "releases"> {
+export interface HubConfig extends Omit<File, "ui" | "backup" | "releases" | "storage"> {
+  storage: File["storage"] & { importDirectory: string };
   backup: File["backup"] & { directory: string };
   releases: { keys: string | null; importDirectory: string; firstRingHours: number };
   /** Folder of the built desk. */
@@ -76,6 +78,10 @@ export function parseHubConfig(text: string, file: string): HubConfig {
   return {
     ...config,
     dataDirectory,
+    storage: {
+      ...config.storage,
+      importDirectory: resolve(folder, config.storage.importDirectory ?? join(dataDirectory, "recording-import")),
+    },
     backup: {
       ...config.backup,
       directory: directory === undefined ? join(dataDirectory, "backups") : resolve(folder, directory),

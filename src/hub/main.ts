@@ -18,7 +18,7 @@ import {
 import { CLOSE_NOT_ON_STAGE, type PointId } from "../protocol/protocol.ts";
 import { createAccounts } from "./accounts/accounts.ts";
 import { createAlarms } from "./alarms/alarms.ts";
-import { createArchive } from "./archive/archive.ts";
+import { createArchive, createCarried } from "./archive/archive.ts";
 import { readHubConfig, type HubConfig } from "./config.ts";
 import { createUpkeep, openDatabase } from "./database/database.ts";
 import { parseReleaseKeys } from "../evidence/evidence.ts";
@@ -144,6 +144,15 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
     rooms: async () =>
       (await fleet.rooms()).map((room) => ({ ...room, live: room.box === null ? [] : live.publishing(room.box) })),
   });
+  const carried = createCarried({
+    ...{ db, clock, log, directory: config.storage.importDirectory, inbox: folder("inbox") },
+    records: archive.records,
+    boxKey: (box) => fleet.boxKey(box),
+    admit: (box) => archive.admit(box),
+    inboxChanged: (box) => archive.inboxChanged(box),
+    adopt: (box, message) => reception.adopt(box, message),
+    audit: (actor, act, detail) => accounts.audit(actor, act, detail),
+  });
   const hubCopy = createHubCopy({
     db,
     clock,
@@ -183,6 +192,7 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
     live,
     fleet,
     archive,
+    carried,
     hubCopy,
     stages,
     provisioning,
@@ -303,6 +313,7 @@ async function runHub(config: HubConfig, log: Log, signal: AbortSignal): Promise
   const loopback = desk.loopbackServer();
   // Released last to first: viewers and boxes are told before their sockets go.
   resources.defer(async () => void (await Promise.allSettled(background)));
+  resources.defer(() => carried.close());
   resources.defer(() => gateway.close());
   resources.defer(() => {
     loopback.close();

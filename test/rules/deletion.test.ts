@@ -37,6 +37,8 @@ const MAY_REMOVE: Record<string, RegExp[]> = {
   // Copies that came to the hub a second time; what is sealed is linked elsewhere before.
   "src/hub/archive/intake.ts": [/^path\)/],
   "src/hub/archive/viewing.ts": [/^list\)/],
+  // A copy on its way from a medium, which keeps the original.
+  "src/hub/archive/carried.ts": [/^partial\)/],
   // The hub's own copy of the live stream, when the recordings themselves are in the archive; and a cut under way.
   "src/hub/hub-copy/hub-copy.ts": [/^join\(directory, session\.name(?:, point\.name)?\), \{ recursive: true/],
   "src/hub/hub-copy/fill.ts": [/^cut\)/],

@@ -3,6 +3,7 @@ import { WebSocketServer } from "ws";
 import { roomOverview } from "../../src/hub/archive/overview.ts";
 import { HttpRefusal } from "../../src/hub/http/refusal.ts";
 import type {
+  CarriedView,
   DiskView,
   LoudnessView,
   DeskEvents,
@@ -327,6 +328,24 @@ export async function openDeskFixture(options: {
   });
   app.post("/api/releases/:id/pause", (c) => c.json(putRelease(c.req.param("id"), { state: "paused" })));
   app.post("/api/releases/:id/continue", (c) => c.json(putRelease(c.req.param("id"), { state: "published" })));
+  app.get("/api/carried", (c) => c.json<CarriedView>(fixture.world.carried));
+  app.post("/api/carried", async (c) => {
+    const { folder } = await c.req.json<{ folder: string }>();
+    const counts = {
+      waiting: false,
+      sessions: 2,
+      sessionsDone: 2,
+      taken: 40,
+      takenBytes: 2e8,
+      had: 3,
+      damaged: 0,
+      missing: 0,
+    };
+    const at = new Date().toISOString();
+    const carried = { ...fixture.world.carried, run: { folder, startedAt: at, endedAt: at, ...counts, refused: [] } };
+    fixture.world = { ...fixture.world, carried };
+    return c.json<CarriedView>(carried);
+  });
   app.get("/api/recordings", (c) => c.json(fixture.world.recordings.map(summaryOf)));
   app.get("/api/copies/:session", (c) => {
     const session = c.req.param("session");

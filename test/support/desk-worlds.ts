@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type {
+  CarriedView,
   ConnectionTestView,
   CopyView,
   GapView,
@@ -39,8 +40,9 @@ export interface World {
   waitingBoxes: number;
   hubDisk: HubDiskView;
   releases: ReleasesView;
+  carried: CarriedView;
 }
-type BareWorld = Omit<World, "releases">;
+type BareWorld = Omit<World, "releases" | "carried">;
 
 export const WORLDS = ["empty", "ordinary", "full", "trouble"] as const;
 export type WorldName = (typeof WORLDS)[number];
@@ -403,7 +405,29 @@ export const THREE = [CENTRE, COMMUNE, DEPARTMENT];
 
 export function worldOf(name: WorldName, nowMs: number): World {
   const world = bareWorldOf(name, nowMs);
-  return { ...world, ...releasesOf(name, world.rooms, nowMs) };
+  return { ...world, ...releasesOf(name, world.rooms, nowMs), carried: carriedOf(name, world, nowMs) };
+}
+
+function carriedOf(name: WorldName, { sessions }: BareWorld, nowMs: number): CarriedView {
+  const directory = "/var/lib/diemcau-hub/recording-import";
+  const [folder, card] = ["o-dia-1/lib/diemcau/recordings", "the-2/recordings"];
+  const run = {
+    ...{ folder, startedAt: iso(nowMs - 4 * MINUTE_MS), endedAt: null, waiting: false, sessions: 12, sessionsDone: 5 },
+    ...{ taken: 212, takenBytes: 1.1e9, had: 1_840, damaged: 0, missing: 0, refused: [] },
+  };
+  if (name === "full")
+    return { directory, folders: [{ folder, sessions: 12, points: [COMMUNE], readable: true }], run };
+  if (name !== "trouble") return { directory, folders: [], run: null };
+  const folders = [
+    { folder, sessions: 12, points: [COMMUNE], readable: true },
+    { folder: card, sessions: 0, points: [], readable: false },
+  ];
+  const refused = [
+    { session: sessions[0]!.id, reason: "recordsRefused" as const },
+    { session: sessionId("của trung tâm khác"), reason: "unknownBox" as const },
+  ];
+  const ended = { endedAt: iso(nowMs - MINUTE_MS), sessionsDone: 12, damaged: 3, missing: 1, refused };
+  return { directory, folders, run: { ...run, ...ended } };
 }
 
 function bareWorldOf(name: WorldName, nowMs: number): BareWorld {

@@ -476,6 +476,19 @@ describe("what a person meets", () => {
     expect(await page.locator(".log li").first().innerText()).toMatch(/Kiểm thử cả 3 phòng thông suốt/);
   });
 
+  test("recordings that were brought are taken in by one press, and what stayed out is named", async () => {
+    await using desk = await openDesk("trouble");
+    const page = await openPage();
+    await page.goto(`${desk.url}/ban-ghi`);
+    const brought = page.getByRole("region", { name: "Nhận bản ghi mang đến" });
+    await brought.getByText("3 đoạn hỏng").waitFor();
+    expect(await brought.locator(".plain-list li").count()).toBe(2);
+    expect(await brought.getByText("the-2/recordings").locator("..").innerText()).toContain("không có quyền đọc");
+    await brought.getByRole("button", { name: "Nhận vào từ o-dia-1" }).press("Enter");
+    await brought.getByText("Nhận mới 40 đoạn").waitFor();
+    expect(desk.acts).toEqual(["/api/carried"]);
+  });
+
   test("a one-time password leads straight to a new one, without typing the old again", async () => {
     await using desk = await openDesk("ordinary", false);
     desk.mustChangePassword = true;

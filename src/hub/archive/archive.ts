@@ -37,6 +37,7 @@ import { takeBack } from "./taking-back.ts";
 import { createViewing } from "./viewing.ts";
 import { createWake } from "./wake.ts";
 
+export { createCarried, type Carried } from "./carried.ts";
 export type { RecordsPort } from "./keeping.ts";
 export { pathOfPiece, type LostPiece } from "./lost.ts";
 export { createQueues } from "./queues.ts";

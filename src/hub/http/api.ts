@@ -17,7 +17,7 @@ import {
   type Stage,
 } from "../../protocol/protocol.ts";
 import type { Accounts } from "../accounts/accounts.ts";
-import type { Archive } from "../archive/archive.ts";
+import type { Archive, Carried } from "../archive/archive.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { HubCopy } from "../hub-copy/hub-copy.ts";
 import type { Provisioning } from "../provisioning/provisioning.ts";
@@ -27,6 +27,7 @@ import { StageRoomAct, stageText, type StageOutcome, type Stages } from "../stag
 import { addressOf, dropSignIn, keepSignIn, signedInOnly, type DeskEnv } from "./door.ts";
 import { accepted, HttpRefusal } from "./refusal.ts";
 import type {
+  CarriedView,
   DiskView,
   LoudnessView,
   PointView,
@@ -54,6 +55,7 @@ export interface ApiParts {
     pairing: Pick<Fleet["pairing"], "typeCode">;
   };
   archive: Pick<Archive, "summaries" | "recording" | "overview" | "roomRecording" | "loudness" | "copyOf">;
+  carried: Pick<Carried, "view" | "takeIn">;
   hubCopy: Pick<HubCopy, "declareLost">;
   stages: Stages;
   provisioning: Provisioning;
@@ -111,7 +113,7 @@ export const RELEASE_PIECE_BYTES = 8 << 20;
 const Piece = z.coerce.number().int().nonnegative();
 const Publish = z.strictObject({ firstRing: z.array(BoxId).max(500) });
 const GoOn = z.strictObject({ retry: z.boolean().default(false), openToAll: z.boolean().default(false) });
-const Import = z.strictObject({ folder: z.string().min(1).max(255) });
+const Import = z.strictObject({ folder: z.string().min(1).max(1_024) });
 const Mark = z.strictObject({ label: stageText });
 
 function parsed<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
@@ -153,6 +155,7 @@ export const createApi = ({
   wall,
   fleet,
   archive,
+  carried,
   hubCopy,
   stages,
   provisioning,
@@ -297,6 +300,10 @@ export const createApi = ({
     )
     .get("/api/recordings/:session/overview", async (c) =>
       c.json<RecordingOverview>(found(await archive.overview(idIn(SessionId, c.req.param("session"))), "recording")),
+    )
+    .get("/api/carried", async (c) => c.json<CarriedView>(await carried.view()))
+    .post("/api/carried", body(Import), async (c) =>
+      c.json<CarriedView>(accepted(await carried.takeIn(c.req.valid("json").folder, c.var.user.name)).carried),
     )
     .get("/api/copies/:session", async (c) => {
       const session = idIn(SessionId, c.req.param("session"));

@@ -10,7 +10,7 @@ import { makeId, type SessionId } from "../../protocol/protocol.ts";
 import { causeOf, randomId, type Clock, type Log } from "../../platform/platform.ts";
 import type { HubDatabase } from "../database/database.ts";
 import type { Accounts } from "../accounts/accounts.ts";
-import type { Archive } from "../archive/archive.ts";
+import type { Archive, Carried } from "../archive/archive.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { HubCopy } from "../hub-copy/hub-copy.ts";
 import type { Live } from "../live/live.ts";
@@ -44,6 +44,7 @@ export interface DeskParts {
   tests: ConnectionTests;
   live: Live;
   fleet: Pick<Fleet, "points" | "rooms" | "revoke" | "setDeviceOrder" | "pairing" | "disks">;
+  carried: Carried;
   archive: Pick<
     Archive,
     | "summaries"
@@ -85,7 +86,7 @@ export interface Desk {
 
 /** What browsers reach: sign-in, JSON interface, events, live, playback and the desk's own pages. */
 export function createDesk(parts: DeskParts): Desk {
-  const { clock, log, accounts, reception, tests, fleet, archive, hubCopy, live, stages, releases } = parts;
+  const { clock, log, accounts, reception, tests, fleet, archive, carried, hubCopy, live, stages, releases } = parts;
   const wall = createWall({ db: parts.db, reception, live, fleet, releases });
   const events = createEventStream({
     clock,
@@ -126,7 +127,7 @@ export function createDesk(parts: DeskParts): Desk {
     .route(
       "/",
       createApi({
-        ...{ accounts, reception, tests, wall, fleet, archive, hubCopy, stages, releases },
+        ...{ accounts, reception, tests, wall, fleet, archive, carried, hubCopy, stages, releases },
         provisioning: parts.provisioning,
       }),
     )

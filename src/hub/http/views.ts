@@ -219,6 +219,47 @@ export interface LevelsView {
   rooms: { point: PointId; lufs: number | null; speech: boolean }[];
 }
 
+/** Recordings that people bring to the hub: what lies in its import folder, and what of it was taken in last. */
+export interface CarriedView {
+  directory: string;
+  folders: CarriedFolderView[];
+  /** Null: nothing since the hub started. */
+  run: CarriedRunView | null;
+}
+
+export interface CarriedFolderView {
+  /** Below the import folder; "." is that itself. */
+  folder: string;
+  sessions: number;
+  /** Names of the rooms that were recorded, as far as the hub knows them. */
+  points: string[];
+  /** False: the hub may not read it, or not all of it. */
+  readable: boolean;
+}
+
+/**
+ * `unknownBox`: no box of this hub signed it. `recordsRefused`: not what its box signed, or not of this session.
+ * `unreadable`: the medium does not give it back.
+ */
+export type CarriedRefusal = "unknownBox" | "recordsRefused" | "unreadable";
+
+export interface CarriedRunView {
+  folder: string;
+  startedAt: string;
+  endedAt: string | null;
+  /** The hub's disk is full; it goes on when it is not. */
+  waiting: boolean;
+  sessions: number;
+  sessionsDone: number;
+  /** Segments: taken in; here already; not what the box signed; not on the medium. */
+  taken: number;
+  takenBytes: number;
+  had: number;
+  damaged: number;
+  missing: number;
+  refused: { session: SessionId; reason: CarriedRefusal }[];
+}
+
 /** How far the copies of one room's (or one session's) recording have come. */
 export interface CopyView {
   /** Segments the box has announced. */

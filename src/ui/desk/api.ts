@@ -1,6 +1,7 @@
 import { hc, type ClientResponse } from "hono/client";
 import type { DeskApi } from "../../hub/http/http.ts";
 import type {
+  CarriedView,
   DiskView,
   ErrorView,
   LoudnessView,
@@ -92,6 +93,9 @@ export interface Api {
   /** Null ends the one that was noted. */
   interrupt(session: SessionId, reason: string | null): Promise<Answer<Stage>>;
   mark(session: SessionId, label: string): Promise<Answer<Stage>>;
+  /** What lies in the hub's import folder, and what of it was taken in last. */
+  carried(): Promise<Answer<CarriedView>>;
+  takeInCarried(folder: string): Promise<Answer<CarriedView>>;
   recordings(): Promise<Answer<RecordingSummaryView[]>>;
   recording(session: SessionId): Promise<Answer<RecordingOverview>>;
   /** Where its whole bag can be had as one file. */
@@ -174,6 +178,8 @@ export function createApi({ onClock, onSignedOut }: Listeners): Api {
           : client.sessions[":id"].stage.interruption.$post({ param: { id }, json: { reason } }),
       ),
     mark: (id, label) => ask(client.sessions[":id"].marks.$post({ param: { id }, json: { label } })),
+    carried: () => ask(client.carried.$get()),
+    takeInCarried: (folder) => ask(client.carried.$post({ json: { folder } })),
     recordings: () => ask(client.recordings.$get()),
     declareLost: (session, point) =>
       ask(client.recordings[":session"][":point"].lost.$post({ param: { session, point } })),

@@ -6,6 +6,7 @@ import { type Column, DataTable } from "../design/table.tsx";
 import { WORDS } from "../text/desk.ts";
 import { RECORDINGS } from "../text/recordings.ts";
 import { count, duration, longDate } from "../text/format.ts";
+import { CarriedRecordings } from "./carried.tsx";
 import { CopiesBadge } from "./copies.tsx";
 import { Page } from "./page.tsx";
 import { ROUTES } from "./routes.ts";
@@ -78,23 +79,26 @@ export function RecordingsPage() {
   useEffect(() => void loadRecordings(), []);
   return (
     <Page title={RECORDINGS.title}>
-      {recordings === null ? (
-        <Skeleton lines={5} label={WORDS.loading} />
-      ) : recordings.size === 0 ? (
-        <EmptyState icon={Film} title={RECORDINGS.empty}>
-          {RECORDINGS.emptyText}
-        </EmptyState>
-      ) : (
-        <DataTable
-          caption={RECORDINGS.title}
-          rows={[...recordings.values()]}
-          columns={COLUMNS}
-          rowKey={({ session }) => session.id}
-          rowTone={({ unrecorded }) => (unrecorded > 0 ? "bad" : undefined)}
-          filterLabel={RECORDINGS.filter}
-          sort={{ key: "date", down: true }}
-        />
-      )}
+      <div class="stack-wide">
+        {recordings === null ? (
+          <Skeleton lines={5} label={WORDS.loading} />
+        ) : recordings.size === 0 ? (
+          <EmptyState icon={Film} title={RECORDINGS.empty}>
+            {RECORDINGS.emptyText}
+          </EmptyState>
+        ) : (
+          <DataTable
+            caption={RECORDINGS.title}
+            rows={[...recordings.values()]}
+            columns={COLUMNS}
+            rowKey={({ session }) => session.id}
+            rowTone={({ unrecorded }) => (unrecorded > 0 ? "bad" : undefined)}
+            filterLabel={RECORDINGS.filter}
+            sort={{ key: "date", down: true }}
+          />
+        )}
+        <CarriedRecordings />
+      </div>
     </Page>
   );
 }

@@ -10,12 +10,12 @@ import { COPIES } from "../text/recordings.ts";
 import { SESSION } from "../text/sessions.ts";
 import { count, dayAndTime, longDate, percent, remaining, stopwatch } from "../text/format.ts";
 import { SESSION_STATES } from "../text/terms.ts";
-import { TestWarning } from "./connection-tests.tsx";
 import { bySession, expectedPoints, isOpen, isReady, needsHelp, roomFacts, sessionClock } from "./facts.ts";
 import { Page } from "./page.tsx";
 import { ROUTES } from "./routes.ts";
 import { SessionBadge, sessionWhen } from "./session-words.tsx";
 import { useDesk } from "./store.ts";
+import { TestWarning } from "./test-warning.tsx";
 import { RecordingCount, TroubleAlert } from "./trouble.tsx";
 
 const HELP_SHOWN = 4;
