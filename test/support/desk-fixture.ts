@@ -3,9 +3,11 @@ import { WebSocketServer } from "ws";
 import { roomOverview } from "../../src/hub/archive/overview.ts";
 import { HttpRefusal } from "../../src/hub/http/refusal.ts";
 import type {
+  AccountView,
   CarriedView,
   DiskView,
   LoudnessView,
+  OneTimePasswordView,
   DeskEvents,
   ErrorView,
   PointView,
@@ -328,6 +330,36 @@ export async function openDeskFixture(options: {
   });
   app.post("/api/releases/:id/pause", (c) => c.json(putRelease(c.req.param("id"), { state: "paused" })));
   app.post("/api/releases/:id/continue", (c) => c.json(putRelease(c.req.param("id"), { state: "published" })));
+  const password = "K3XM-92FA-7TQW-PB4D";
+  const putAccount = (account: AccountView): AccountView => {
+    const others = fixture.world.accounts.filter(({ id }) => id !== account.id);
+    fixture.world = { ...fixture.world, accounts: [...others, account] };
+    return account;
+  };
+  const accountIn = (id: string): AccountView => {
+    const found = fixture.world.accounts.find((account) => account.id === id);
+    if (!found) throw refusal("notFound");
+    return found;
+  };
+  app.get("/api/users", (c) => c.json<AccountView[]>(fixture.world.accounts));
+  app.post("/api/users", async (c) => {
+    const body = await c.req.json<Pick<AccountView, "login" | "name" | "role">>();
+    if (fixture.world.accounts.some(({ login }) => login === body.login)) throw refusal("loginTaken");
+    const more = { mustChangePassword: true, createdAt: new Date().toISOString(), closedAt: null };
+    const account = putAccount({ ...body, ...more, id: `user-${fixture.world.accounts.length + 1}` });
+    return c.json<OneTimePasswordView>({ account, password });
+  });
+  app.post("/api/users/:id", async (c) => {
+    const { closed, ...change } = await c.req.json<{ name?: string; closed?: boolean; role?: AccountView["role"] }>();
+    const account = accountIn(c.req.param("id"));
+    if (account.id === ADMINISTRATOR.id && change.name === undefined) throw refusal("lastAdministrator");
+    const closedAt = closed === undefined ? account.closedAt : closed ? new Date().toISOString() : null;
+    return c.json<AccountView>(putAccount({ ...account, ...change, closedAt }));
+  });
+  app.post("/api/users/:id/password", (c) => {
+    const account = putAccount({ ...accountIn(c.req.param("id")), mustChangePassword: true });
+    return c.json<OneTimePasswordView>({ account, password });
+  });
   app.get("/api/carried", (c) => c.json<CarriedView>(fixture.world.carried));
   app.post("/api/carried", async (c) => {
     const { folder } = await c.req.json<{ folder: string }>();

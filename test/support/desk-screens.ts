@@ -73,6 +73,35 @@ export const DESK_SCREENS: readonly DeskScreen[] = [
       await page.waitForSelector("[role=alert]");
     },
   },
+  { name: "people", worlds: ["ordinary", "trouble"], path: () => "/nguoi-dung" },
+  {
+    name: "people-made",
+    worlds: ["ordinary"],
+    path: () => "/nguoi-dung",
+    async act(page) {
+      const form = page.getByRole("form", { name: "Lập tài khoản" });
+      await form.getByLabel("Họ và tên").fill("Võ Thị Sáu");
+      await form.getByLabel("Tên đăng nhập").fill("sau.vt");
+      await form.getByRole("button").press("Enter");
+      await page.waitForSelector(".one-time");
+    },
+  },
+  {
+    name: "session-observed",
+    worlds: ["ordinary"],
+    path: (desk) => {
+      desk.user = { ...desk.user!, role: "observer" };
+      return sessionIn(desk, "live");
+    },
+  },
+  {
+    name: "not-allowed",
+    worlds: ["ordinary"],
+    path: (desk) => {
+      desk.user = { ...desk.user!, role: "observer" };
+      return "/nguoi-dung";
+    },
+  },
   { name: "pairing", worlds: WORLDS, path: () => "/ghep-thiet-bi" },
   {
     name: "pairing-refused",

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type {
+  AccountView,
   CarriedView,
   ConnectionTestView,
   CopyView,
@@ -41,8 +42,9 @@ export interface World {
   hubDisk: HubDiskView;
   releases: ReleasesView;
   carried: CarriedView;
+  accounts: AccountView[];
 }
-type BareWorld = Omit<World, "releases" | "carried">;
+type BareWorld = Omit<World, "releases" | "carried" | "accounts">;
 
 export const WORLDS = ["empty", "ordinary", "full", "trouble"] as const;
 export type WorldName = (typeof WORLDS)[number];
@@ -405,7 +407,26 @@ export const THREE = [CENTRE, COMMUNE, DEPARTMENT];
 
 export function worldOf(name: WorldName, nowMs: number): World {
   const world = bareWorldOf(name, nowMs);
-  return { ...world, ...releasesOf(name, world.rooms, nowMs), carried: carriedOf(name, world, nowMs) };
+  return {
+    ...world,
+    ...releasesOf(name, world.rooms, nowMs),
+    carried: carriedOf(name, world, nowMs),
+    accounts: accountsOf(nowMs),
+  };
+}
+
+function accountsOf(nowMs: number): AccountView[] {
+  const account = (id: string, login: string, name: string, change: Partial<AccountView>): AccountView => ({
+    ...{ id, login, name, role: "operator", mustChangePassword: false, createdAt: iso(nowMs - 300 * HOUR_MS) },
+    ...{ closedAt: null, ...change },
+  });
+  return [
+    account("user-1", "quantri", CLERK, { role: "administrator" }),
+    account("user-2", "hoa.lt", "Lê Thị Hoa", {}),
+    account("user-3", "dung.pv", "Phạm Văn Dũng", { mustChangePassword: true }),
+    account("user-4", "thanhtra", "Đoàn Thanh tra tỉnh", { role: "observer" }),
+    account("user-5", "binh.tq", "Trần Quốc Bình", { closedAt: iso(nowMs - 40 * HOUR_MS) }),
+  ];
 }
 
 function carriedOf(name: WorldName, { sessions }: BareWorld, nowMs: number): CarriedView {

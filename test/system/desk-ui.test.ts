@@ -476,6 +476,41 @@ describe("what a person meets", () => {
     expect(await page.locator(".log li").first().innerText()).toMatch(/Kiểm thử cả 3 phòng thông suốt/);
   });
 
+  test("somebody is let in: the one-time password is shown, and what a role may not do is not offered", async () => {
+    await using desk = await openDesk("ordinary");
+    const page = await openPage();
+    await page.goto(`${desk.url}/nguoi-dung`);
+    const form = page.getByRole("form", { name: "Lập tài khoản" });
+    await form.getByLabel("Họ và tên").fill("Võ Thị Sáu");
+    await form.getByLabel("Tên đăng nhập").fill("Sáu");
+    await form.getByRole("button").press("Enter");
+    await form.getByText("chữ thường không dấu, số, dấu chấm, gạch ngang").waitFor();
+    await form.getByLabel("Tên đăng nhập").fill("Sau.VT");
+    await form.getByRole("button").press("Enter");
+    await page.getByText("K3XM-92FA-7TQW-PB4D").waitFor();
+    expect(await page.getByRole("row", { name: /Võ Thị Sáu/ }).innerText()).toContain("sau.vt");
+    await page.getByRole("button", { name: "Khóa tài khoản của Lê Thị Hoa" }).press("Enter");
+    await page.getByRole("dialog").getByRole("button", { name: "Khóa tài khoản" }).press("Enter");
+    await page.getByRole("button", { name: "Mở lại tài khoản của Lê Thị Hoa" }).waitFor();
+    await page.getByRole("button", { name: "Đổi tên của Nguyễn Thị Minh Nguyệt" }).press("Enter");
+    await page.getByRole("dialog").getByLabel("Họ và tên").fill("Nguyễn Minh Nguyệt");
+    await page.getByRole("dialog").getByLabel("Họ và tên").press("Enter");
+    await page.getByRole("row", { name: /Nguyễn Minh Nguyệt/ }).waitFor();
+    await page.locator(".side-foot").getByText("Nguyễn Minh Nguyệt").waitFor();
+    expect(desk.acts).toEqual(["/api/users", "/api/users/user-2", "/api/users/user-1"]);
+
+    desk.user = { ...desk.user!, role: "observer" };
+    const live = desk.world.sessions.find(({ state }) => state === "live")!;
+    await page.goto(`${desk.url}/buoi-tiep/${live.id}`);
+    await page.getByRole("heading", { name: live.name }).waitFor();
+    await page.locator(".tile").first().waitFor();
+    const offered = await page.locator("main button, nav a").allInnerTexts();
+    for (const words of ["Tạm dừng", "Kết thúc…", "Tắt tiếng", "Người dùng", "Ghép thiết bị"])
+      expect(offered.join("\n")).not.toContain(words);
+    await page.goto(`${desk.url}/nguoi-dung`);
+    await page.getByRole("heading", { level: 1, name: "Tài khoản này không được làm việc đó" }).waitFor();
+  });
+
   test("recordings that were brought are taken in by one press, and what stayed out is named", async () => {
     await using desk = await openDesk("trouble");
     const page = await openPage();

@@ -521,6 +521,69 @@ describe("a hub that ends and comes back", () => {
   });
 });
 
+describe("people", () => {
+  interface Given {
+    account: { id: string };
+    password: string;
+  }
+  const given = async (login: string, role: string): Promise<Given & { caller: DeskCaller }> => {
+    const made = await desk.post("/api/users", { login, name: `Người ${login}`, role });
+    expect(made.status).toBe(200);
+    const { account, password } = JSON.parse(made.text) as Given;
+    const caller = new DeskCaller(hub.url);
+    expect((await caller.post("/api/sign-in", { login, password })).user().mustChangePassword).toBe(true);
+    expect((await caller.get("/api/rooms")).code).toBe("mustChangePassword");
+    await caller.post("/api/password", { current: password, next: PASSWORD });
+    return { account, password, caller };
+  };
+
+  test("who only looks sees everything, and whatever would change something is refused", async () => {
+    const { caller, account } = await given("thanhtra", "observer");
+    for (const path of ["/api/rooms", "/api/sessions", "/api/recordings", "/api/points"])
+      expect([path, (await caller.get(path)).status]).toEqual([path, 200]);
+    for (const path of [
+      "/api/users",
+      "/api/releases",
+      "/api/stick",
+      `/api/copies/session-${NOTHING}/file`,
+      "/api/carried",
+    ])
+      expect([path, (await caller.get(path)).code]).toEqual([path, "notAllowed"]);
+    for (const path of ["/api/sessions", `/api/sessions/session-${NOTHING}/start`, "/api/pairing", "/api/users"])
+      expect([path, (await caller.post(path, {})).code]).toEqual([path, "notAllowed"]);
+    // As an operator from the next request on, and what boxes and people are is still not theirs.
+    await desk.post(`/api/users/${account.id}`, { role: "operator" });
+    expect((await caller.post("/api/sessions", {})).code).toBe("badRequest");
+    expect((await caller.post("/api/pairing", {})).code).toBe("notAllowed");
+    expect((await caller.post(`/api/users/${account.id}`, { role: "administrator" })).code).toBe("notAllowed");
+  });
+
+  test("what each does bears their own name, and a closed account is out at once", async () => {
+    const { caller, account } = await given("hoa.lt", "operator");
+    const body = { name: "Của Hoa", points: [{ id: points[0], role: "central" }] };
+    const { events, id } = (await caller.post("/api/sessions", body)).session();
+    expect(events.map(({ actor }) => actor)).toEqual(["Người hoa.lt"]);
+    const stream = await fetch(`${hub.url}/api/events`, { headers: { cookie: caller.cookie } });
+    expect((await desk.post(`/api/users/${account.id}`, { closed: true })).status).toBe(200);
+    expect((await caller.get("/api/me")).code).toBe("notSignedIn");
+    expect((await desk.get(`/api/sessions/${id}`)).session().events[0]!.actor).toBe("Người hoa.lt");
+    await stream.body!.cancel();
+  });
+
+  test("logins that are taken or cannot be typed, and the last administrator, are refused", async () => {
+    expect((await desk.post("/api/users", { login: "ADMIN", name: "Hai", role: "observer" })).code).toBe("loginTaken");
+    for (const login of ["nguyệt", "a", "hai tên", ".x"])
+      expect([login, (await desk.post("/api/users", { login, name: "Hai", role: "observer" })).code]).toEqual([
+        login,
+        "badRequest",
+      ]);
+    const { id } = (await desk.get("/api/me")).user();
+    expect((await desk.post(`/api/users/${id}`, { closed: true })).code).toBe("lastAdministrator");
+    expect((await desk.post(`/api/users/${id}`, { role: "operator" })).code).toBe("lastAdministrator");
+    expect((await desk.post("/api/users/nobody/password")).code).toBe("notFound");
+  });
+});
+
 test("five wrong passwords close the door, to the right one too, and say for how long", async () => {
   const login = { login: "admin", password: "wrong" };
   const stranger = new DeskCaller(hub.url);

@@ -118,3 +118,68 @@ test("a signed-out token is nobody's", async () => {
     "signedOut",
   ]);
 });
+
+const made = async (login: string, role: "observer" | "operator" | "administrator") => {
+  const outcome = await accounts.create({ login, name: login.toUpperCase(), role }, "Lan");
+  if (!outcome.ok) throw new Error(outcome.code);
+  return outcome;
+};
+
+test("somebody who is let in has a one-time password, a role, and a login of their own", async () => {
+  const { account, password } = await made("Hoa.LT", "observer");
+  expect(account).toMatchObject({ login: "hoa.lt", role: "observer", mustChangePassword: true, closedAt: null });
+  expect((await signedIn("hoa.lt", password)).user).toMatchObject({ role: "observer", mustChangePassword: true });
+  expect(await accounts.create({ login: "HOA.lt", name: "Khác", role: "operator" }, "Lan")).toMatchObject({
+    code: "loginTaken",
+  });
+  expect((await accounts.list()).map(({ login }) => login)).toEqual(["hoa.lt"]);
+  const notes = await db.selectFrom("auditEntry").select(["actor", "act", "detail"]).execute();
+  expect(notes[0]).toMatchObject({ actor: "Lan", act: "accountMade" });
+  expect(JSON.stringify([notes, lines])).not.toContain(password);
+});
+
+test("a closed account ends at once, is told like no account, and keeps its name; opened again it is as before", async () => {
+  await accounts.ensureAdministrator();
+  const { account, password } = await made("hoa", "operator");
+  const { token } = await signedIn("hoa", password);
+  expect(await accounts.change(account.id, { closed: true }, "Lan")).toMatchObject({ ok: true });
+  expect(await accounts.whoIs(token)).toBeUndefined();
+  expect(await accounts.signIn("hoa", password, "192.0.2.1")).toMatchObject({ code: "wrongCredentials" });
+  expect((await accounts.list()).find(({ login }) => login === "hoa")).toMatchObject({ name: "HOA", role: "operator" });
+  await accounts.change(account.id, { closed: false }, "Lan");
+  expect(await accounts.whoIs(token)).toBeUndefined();
+  expect((await signedIn("hoa", password)).user.login).toBe("hoa");
+});
+
+test("a role counts from the next request on", async () => {
+  await accounts.ensureAdministrator();
+  const { account, password } = await made("hoa", "operator");
+  const { token } = await signedIn("hoa", password);
+  await accounts.change(account.id, { role: "observer" }, "Lan");
+  expect(await accounts.whoIs(token)).toMatchObject({ role: "observer" });
+});
+
+test("an administrator who can sign in is always left", async () => {
+  await accounts.ensureAdministrator();
+  const [first] = await accounts.list();
+  for (const change of [{ closed: true }, { role: "operator" as const }])
+    expect(await accounts.change(first!.id, change, "Lan")).toMatchObject({ code: "lastAdministrator" });
+  const second = await made("hai", "administrator");
+  expect(await accounts.change(first!.id, { closed: true }, "Lan")).toMatchObject({ ok: true });
+  expect(await accounts.change(second.account.id, { role: "observer" }, "Lan")).toMatchObject({
+    code: "lastAdministrator",
+  });
+  // From the hub's own machine it is opened again.
+  const { login, password } = await accounts.resetAdministrator();
+  expect((await signedIn(login, password)).user.role).toBe("administrator");
+});
+
+test("a new one-time password ends the old one and every sign-in", async () => {
+  const { account, password } = await made("hoa", "operator");
+  const { token } = await signedIn("hoa", password);
+  const renewed = await accounts.renewPassword(account.id, "Lan");
+  expect(await accounts.whoIs(token)).toBeUndefined();
+  expect(await accounts.signIn("hoa", password, "192.0.2.1")).toMatchObject({ code: "wrongCredentials" });
+  expect(renewed.ok && (await signedIn("hoa", renewed.password)).user.mustChangePassword).toBe(true);
+  expect(await accounts.renewPassword("nobody", "Lan")).toMatchObject({ code: "notFound" });
+});

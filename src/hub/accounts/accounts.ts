@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { isoUtc, sha256Hex, type Clock, type Log } from "../../platform/platform.ts";
-import type { HubDatabase, UserTable } from "../database/database.ts";
-import type { UserView } from "../http/views.ts";
+import type { Transaction } from "kysely";
+import type { Database, HubDatabase, UserTable } from "../database/database.ts";
+import type { AccountView, OneTimePasswordView, Role, UserView } from "../http/views.ts";
 import { hashPassword, oneTimePassword, passwordFault, passwordHolds, readOneTimePassword } from "./password.ts";
 import { createDoors } from "./tries.ts";
 
@@ -23,6 +24,11 @@ export interface SignedIn {
   expiresInS: number;
 }
 
+export type AccountOutcome =
+  | { ok: true; account: AccountView }
+  | { ok: false; code: "notFound" | "loginTaken" | "lastAdministrator"; detail: string };
+export type PasswordOutcome = (AccountOutcome & { ok: false }) | ({ ok: true } & OneTimePasswordView);
+
 export interface Accounts {
   /** Makes the first administrator where there is no user yet; gives the one-time password, which nothing stores. */
   ensureAdministrator(): Promise<{ login: string; password: string } | undefined>;
@@ -39,12 +45,27 @@ export interface Accounts {
     next: string,
     address: string,
   ): Promise<SignedIn | Refusal | { ok: false; code: "weakPassword"; detail: string }>;
+  /** Everybody, by name. */
+  list(): Promise<AccountView[]>;
+  /** The password is for one sign-in, and nothing stores it. */
+  create(account: { login: string; name: string; role: Role }, actor: string): Promise<PasswordOutcome>;
+  /** Closing ends every sign-in of theirs; an administrator who can sign in is always left. */
+  change(
+    id: string,
+    change: { name?: string | undefined; role?: Role | undefined; closed?: boolean | undefined },
+    actor: string,
+  ): Promise<AccountOutcome>;
+  /** A new one-time password; every sign-in of theirs ends. */
+  renewPassword(id: string, actor: string): Promise<PasswordOutcome>;
   /** A line in the log of acts that must have an actor. */
   audit(actor: string | null, act: string, detail: string): Promise<void>;
 }
 
+export { mayDo, neededRole, ROLES } from "./roles.ts";
+
 /**
  * INVARIANTS
+ * - There is always an administrator whose account is open, from the first on.
  * - A password or token is never stored or logged; the database holds argon2id and SHA-256 of them.
  * - A try is counted before it is judged, and an unknown login costs the same work as a known one.
  */
@@ -58,6 +79,14 @@ export function createAccounts({ db, clock, log }: { db: HubDatabase; clock: Clo
   const now = () => isoUtc(clock.wallMs());
   const audit = async (actor: string | null, act: string, detail: string) => {
     await db.insertInto("auditEntry").values({ at: now(), actor, act, detail }).execute();
+  };
+
+  const note = async (trx: Transaction<Database>, actor: string, act: string, detail: object) => {
+    await trx
+      .insertInto("auditEntry")
+      .values({ at: now(), actor, act, detail: JSON.stringify(detail) })
+      .execute();
+    log.info(`accounts.${act}`, { ...detail, actor });
   };
 
   async function giveSignIn(user: UserTable): Promise<SignedIn> {
@@ -88,7 +117,12 @@ export function createAccounts({ db, clock, log }: { db: HubDatabase; clock: Clo
       const retryAfterS = Math.ceil(admission.retryAfterMs / 1_000);
       return { ok: false, code: "tooManyTries", detail: `try again in ${retryAfterS} s`, retryAfterS };
     }
-    const user = await db.selectFrom("user").selectAll().where("login", "=", login.toLowerCase()).executeTakeFirst();
+    const user = await db
+      .selectFrom("user")
+      .selectAll()
+      .where("login", "=", login.toLowerCase())
+      .where("closedAt", "is", null)
+      .executeTakeFirst();
     const typed = user?.mustChangePassword === 1 ? readOneTimePassword(password) : password;
     const held = await hashing(async () => passwordHolds(typed, user?.passwordHash ?? (await nobody)));
     if (held === "full") return { ok: false, code: "tooManyTries", detail: "too many are signing in", retryAfterS: 5 };
@@ -112,7 +146,11 @@ export function createAccounts({ db, clock, log }: { db: HubDatabase; clock: Clo
         .where("login", "=", ADMINISTRATOR.login)
         .executeTakeFirst();
       if (user) {
-        await trx.updateTable("user").set({ passwordHash, mustChangePassword: 1 }).where("id", "=", user.id).execute();
+        await trx
+          .updateTable("user")
+          .set({ passwordHash, mustChangePassword: 1, role: "administrator", closedAt: null })
+          .where("id", "=", user.id)
+          .execute();
         await trx.deleteFrom("signIn").where("userId", "=", user.id).execute();
       } else {
         await trx
@@ -124,6 +162,7 @@ export function createAccounts({ db, clock, log }: { db: HubDatabase; clock: Clo
             passwordHash,
             mustChangePassword: 1,
             createdAt: now(),
+            closedAt: null,
           })
           .execute();
       }
@@ -168,9 +207,72 @@ export function createAccounts({ db, clock, log }: { db: HubDatabase; clock: Clo
       await audit(user.name, "passwordChanged", `from ${address}`);
       return giveSignIn({ ...judged.user, mustChangePassword: 0 });
     },
+    async list() {
+      const rows = await db.selectFrom("user").selectAll().orderBy("name").execute();
+      return rows.map(accountView);
+    },
+    async create({ login, name, role }, actor) {
+      const password = oneTimePassword();
+      const user: UserTable = {
+        ...{ id: randomBytes(10).toString("hex"), login: login.toLowerCase(), name, role },
+        ...{ passwordHash: await hashPassword(password), mustChangePassword: 1, createdAt: now(), closedAt: null },
+      };
+      const made = await db.transaction().execute(async (trx) => {
+        const taken = await trx.selectFrom("user").select("id").where("login", "=", user.login).executeTakeFirst();
+        if (taken) return false;
+        await trx.insertInto("user").values(user).execute();
+        await note(trx, actor, "accountMade", { login: user.login, name, role });
+        return true;
+      });
+      if (!made) return { ok: false, code: "loginTaken", detail: `${user.login} is somebody's already` };
+      return { ok: true, account: accountView(user), password };
+    },
+    change: (id, { name, role, closed }, actor) =>
+      db.transaction().execute(async (trx): Promise<AccountOutcome> => {
+        const user = await trx.selectFrom("user").selectAll().where("id", "=", id).executeTakeFirst();
+        if (!user) return unknownAccount(id);
+        const next: UserTable = {
+          ...{ ...user, name: name ?? user.name, role: role ?? user.role },
+          closedAt: closed === undefined ? user.closedAt : closed ? (user.closedAt ?? now()) : null,
+        };
+        const others = await trx
+          .selectFrom("user")
+          .select("id")
+          .where("role", "=", "administrator")
+          .where("closedAt", "is", null)
+          .where("id", "!=", id)
+          .executeTakeFirst();
+        if (!others && (next.role !== "administrator" || next.closedAt !== null))
+          return { ok: false, code: "lastAdministrator", detail: "nobody else could let people in" };
+        const set = { name: next.name, role: next.role, closedAt: next.closedAt };
+        await trx.updateTable("user").set(set).where("id", "=", id).execute();
+        if (next.closedAt !== null) await trx.deleteFrom("signIn").where("userId", "=", id).execute();
+        await note(trx, actor, "accountChanged", { login: user.login, ...set });
+        return { ok: true, account: accountView(next) };
+      }),
+    async renewPassword(id, actor) {
+      const password = oneTimePassword();
+      const passwordHash = await hashPassword(password);
+      return db.transaction().execute(async (trx): Promise<PasswordOutcome> => {
+        const user = await trx.selectFrom("user").selectAll().where("id", "=", id).executeTakeFirst();
+        if (!user) return unknownAccount(id);
+        await trx.updateTable("user").set({ passwordHash, mustChangePassword: 1 }).where("id", "=", id).execute();
+        await trx.deleteFrom("signIn").where("userId", "=", id).execute();
+        await note(trx, actor, "passwordRenewed", { login: user.login });
+        return { ok: true, account: accountView({ ...user, mustChangePassword: 1 }), password };
+      });
+    },
     audit,
   };
 }
+
+const unknownAccount = (id: string) => ({ ok: false, code: "notFound", detail: `no account ${id}` }) as const;
+
+const accountView = (user: UserTable): AccountView => ({
+  ...userView(user),
+  createdAt: user.createdAt,
+  closedAt: user.closedAt,
+});
 
 const userView = (user: UserTable): UserView => ({
   id: user.id,
@@ -187,6 +289,7 @@ const userOf = (db: HubDatabase, token: string, now: string): Promise<UserTable 
     .selectAll("user")
     .where("tokenHash", "=", sha256Hex(token))
     .where("expiresAt", ">", now)
+    .where("closedAt", "is", null)
     .executeTakeFirst();
 
 /** Runs at most `atOnce` jobs; beyond `waiting` more it answers "full" instead of queueing. */

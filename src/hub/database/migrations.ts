@@ -363,4 +363,9 @@ export const migrations: Record<string, Migration> = {
         .execute();
     },
   },
+  "017-accounts": {
+    async up(db: Kysely<unknown>) {
+      await db.schema.alterTable("user").addColumn("closedAt", "text").execute();
+    },
+  },
 };

@@ -9,7 +9,7 @@ import type {
   TakeId,
   Track,
 } from "../../protocol/protocol.ts";
-import type { SessionEventView } from "../http/views.ts";
+import type { Role, SessionEventView } from "../http/views.ts";
 
 /** Times are ISO 8601 UTC text; flags are 0 or 1: the same code runs on SQLite and PostgreSQL. */
 export interface Database {
@@ -88,11 +88,13 @@ export interface UserTable {
   id: string;
   login: string;
   name: string;
-  role: "administrator";
+  role: Role;
   /** PHC string of argon2id. */
   passwordHash: string;
   mustChangePassword: 0 | 1;
   createdAt: string;
+  /** Never removed: what they did stays somebody's. */
+  closedAt: string | null;
 }
 
 export interface SignInTable {

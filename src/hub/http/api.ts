@@ -16,7 +16,7 @@ import {
   Unsynced,
   type Stage,
 } from "../../protocol/protocol.ts";
-import type { Accounts } from "../accounts/accounts.ts";
+import { ROLES, type Accounts } from "../accounts/accounts.ts";
 import type { Archive, Carried } from "../archive/archive.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { HubCopy } from "../hub-copy/hub-copy.ts";
@@ -27,9 +27,11 @@ import { StageRoomAct, stageText, type StageOutcome, type Stages } from "../stag
 import { addressOf, dropSignIn, keepSignIn, signedInOnly, type DeskEnv } from "./door.ts";
 import { accepted, HttpRefusal } from "./refusal.ts";
 import type {
+  AccountView,
   CarriedView,
   DiskView,
   LoudnessView,
+  OneTimePasswordView,
   PointView,
   RecordingCopyView,
   RecordingOverview,
@@ -100,6 +102,18 @@ const Stick = z.strictObject({
 });
 /** At most this may be lost with the box. */
 const Reset = z.strictObject({ acceptLoss: Unsynced.nullable().default(null) });
+/** A login is typed at each sign-in, on any keyboard. */
+const login = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .regex(/^[a-z0-9][a-z0-9._-]{1,63}$/, "must be 2 to 64 letters a-z, digits, dots, underlines or hyphens");
+const NewAccount = z.strictObject({ login, name: line(80), role: z.enum(ROLES) });
+const AccountChange = z.strictObject({
+  name: line(80).optional(),
+  role: z.enum(ROLES).optional(),
+  closed: z.boolean().optional(),
+});
 const Act = z.enum(["start", "resume", "end"]);
 const Pause = z.strictObject({ reason: stageText.nullable().default(null) });
 const Layout = z.strictObject({
@@ -182,6 +196,20 @@ export const createApi = ({
       return c.json<UserView>(
         keepSignIn(c, accepted(await accounts.changePassword(c.var.user, current, next, addressOf(c)))),
       );
+    })
+    .get("/api/users", async (c) => c.json<AccountView[]>(await accounts.list()))
+    .post("/api/users", body(NewAccount), async (c) => {
+      const { account, password } = accepted(await accounts.create(c.req.valid("json"), c.var.user.name));
+      return c.json<OneTimePasswordView>({ account, password });
+    })
+    .post("/api/users/:id", body(AccountChange), async (c) =>
+      c.json<AccountView>(
+        accepted(await accounts.change(c.req.param("id"), c.req.valid("json"), c.var.user.name)).account,
+      ),
+    )
+    .post("/api/users/:id/password", async (c) => {
+      const { account, password } = accepted(await accounts.renewPassword(c.req.param("id"), c.var.user.name));
+      return c.json<OneTimePasswordView>({ account, password });
     })
     .get("/api/rooms", async (c) => c.json<RoomView[]>(await wall.rooms()))
     .get("/api/points", async (c) => c.json<PointView[]>(await fleet.points()))

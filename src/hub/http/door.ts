@@ -2,7 +2,7 @@ import type { HttpBindings } from "@hono/node-server";
 import type { Context, MiddlewareHandler } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { secureHeaders } from "hono/secure-headers";
-import type { Accounts, SignedIn } from "../accounts/accounts.ts";
+import { mayDo, neededRole, type Accounts, type SignedIn } from "../accounts/accounts.ts";
 import { HttpRefusal } from "./refusal.ts";
 import type { UserView } from "./views.ts";
 
@@ -61,6 +61,7 @@ export const ownOriginOnly: MiddlewareHandler<DeskEnv> = async (c, next) => {
 /** Where a user who must change the password may go. */
 const OPEN_BEFORE_CHANGE = new Set(["/api/me", "/api/password", "/api/sign-out"]);
 
+/** Somebody who is signed in, and whose role allows what is asked for. */
 export const signedInOnly =
   (accounts: Pick<Accounts, "whoIs">): MiddlewareHandler<DeskEnv> =>
   async (c, next) => {
@@ -70,6 +71,8 @@ export const signedInOnly =
     if (token === undefined || !user) throw new HttpRefusal("notSignedIn", "sign in first");
     if (user.mustChangePassword && !OPEN_BEFORE_CHANGE.has(c.req.path))
       throw new HttpRefusal("mustChangePassword", "set a password of your own first");
+    const needed = neededRole(c.req.method, c.req.path);
+    if (!mayDo(user.role, needed)) throw new HttpRefusal("notAllowed", `this is for the role ${needed}`);
     c.set("user", user);
     c.set("token", token);
     await next();

@@ -19,6 +19,9 @@ const STATUS = {
   boxAway: 409,
   resetRefused: 409,
   releaseRefused: 409,
+  notAllowed: 403,
+  loginTaken: 409,
+  lastAdministrator: 409,
   internal: 500,
 } as const satisfies Record<ErrorView["code"], number>;
 

@@ -24,9 +24,25 @@ export interface UserView {
   id: string;
   login: string;
   name: string;
-  role: "administrator";
+  role: Role;
   /** Signed in with the one-time password: nothing else is allowed before a new one is set. */
   mustChangePassword: boolean;
+}
+
+/** `observer` looks and plays back; `operator` holds sessions and keeps recordings; `administrator` has people and boxes too. */
+export type Role = "observer" | "operator" | "administrator";
+
+/** Somebody who may sign in, or could once: names in logs stay somebody's. */
+export interface AccountView extends UserView {
+  createdAt: string;
+  /** Since when the account is closed; null while it is open. */
+  closedAt: string | null;
+}
+
+/** Shown once: nothing keeps it. */
+export interface OneTimePasswordView {
+  account: AccountView;
+  password: string;
 }
 
 export interface PointView {
@@ -481,6 +497,11 @@ export interface ErrorView {
     | "boxAway"
     | "resetRefused"
     | "releaseRefused"
+    /** The role of who asks does not allow it. */
+    | "notAllowed"
+    | "loginTaken"
+    /** Nobody would be left who may let people in. */
+    | "lastAdministrator"
     | "internal";
   detail: string;
   /** With `releaseRefused`. */

@@ -1,12 +1,15 @@
 import { hc, type ClientResponse } from "hono/client";
 import type { DeskApi } from "../../hub/http/http.ts";
 import type {
+  AccountView,
   CarriedView,
   DiskView,
   ErrorView,
   LoudnessView,
+  OneTimePasswordView,
   PointView,
   RecordingCopyView,
+  Role,
   RecordingSummaryView,
   RecordingOverview,
   ReleasesView,
@@ -93,6 +96,10 @@ export interface Api {
   /** Null ends the one that was noted. */
   interrupt(session: SessionId, reason: string | null): Promise<Answer<Stage>>;
   mark(session: SessionId, label: string): Promise<Answer<Stage>>;
+  accounts(): Promise<Answer<AccountView[]>>;
+  createAccount(account: { login: string; name: string; role: Role }): Promise<Answer<OneTimePasswordView>>;
+  changeAccount(id: string, change: { name?: string; role?: Role; closed?: boolean }): Promise<Answer<AccountView>>;
+  renewPassword(id: string): Promise<Answer<OneTimePasswordView>>;
   /** What lies in the hub's import folder, and what of it was taken in last. */
   carried(): Promise<Answer<CarriedView>>;
   takeInCarried(folder: string): Promise<Answer<CarriedView>>;
@@ -178,6 +185,10 @@ export function createApi({ onClock, onSignedOut }: Listeners): Api {
           : client.sessions[":id"].stage.interruption.$post({ param: { id }, json: { reason } }),
       ),
     mark: (id, label) => ask(client.sessions[":id"].marks.$post({ param: { id }, json: { label } })),
+    accounts: () => ask(client.users.$get()),
+    createAccount: (account) => ask(client.users.$post({ json: account })),
+    changeAccount: (id, change) => ask(client.users[":id"].$post({ param: { id }, json: change })),
+    renewPassword: (id) => ask(client.users[":id"].password.$post({ param: { id } })),
     carried: () => ask(client.carried.$get()),
     takeInCarried: (folder) => ask(client.carried.$post({ json: { folder } })),
     recordings: () => ask(client.recordings.$get()),

@@ -7,7 +7,7 @@ import { findingTitle, TESTS, verdict } from "../text/connection-tests.ts";
 import { dayAndTime } from "../text/format.ts";
 import type { Refusal } from "./api.ts";
 import { RefusalAlert } from "./page.tsx";
-import { useDesk } from "./store.ts";
+import { useDesk, useMay } from "./store.ts";
 
 /** The log has those before. */
 const TESTS_SHOWN = 4;
@@ -20,6 +20,7 @@ export function ConnectionTests({ session }: { session: SessionView }) {
   const { api, now } = useDesk();
   const busy = useSignal(false);
   const refusal = useSignal<Refusal | null>(null);
+  const operates = useMay("operator");
   const nowMs = now.peek();
   async function test(): Promise<void> {
     busy.value = true;
@@ -32,9 +33,11 @@ export function ConnectionTests({ session }: { session: SessionView }) {
     <section class="card stack">
       <div class="row tests-head">
         <h2>{TESTS.title}</h2>
-        <Button icon={ListChecks} busy={busy.value} onPress={() => void test()}>
-          {TESTS.now}
-        </Button>
+        {operates && (
+          <Button icon={ListChecks} busy={busy.value} onPress={() => void test()}>
+            {TESTS.now}
+          </Button>
+        )}
       </div>
       {refusal.value && <RefusalAlert code={refusal.value} />}
       {session.tests.length === 0 && session.testsToCome.length === 0 ? (

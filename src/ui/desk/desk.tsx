@@ -4,11 +4,11 @@ import { LocationProvider, lazy, Route, Router } from "preact-iso";
 import { useEffect } from "preact/hooks";
 import { Skeleton } from "../design/states.tsx";
 import { HUB, WORDS } from "../text/desk.ts";
-import { NotFound, PageFailed } from "./page.tsx";
+import { NotAllowed, NotFound, PageFailed } from "./page.tsx";
 import { ROUTES } from "./routes.ts";
 import { HubBanner, Shell } from "./shell.tsx";
 import { NewPassword, SignIn } from "./sign-in.tsx";
-import { type Desk, DeskProvider, useDesk } from "./store.ts";
+import { type Desk, DeskProvider, useDesk, useMay } from "./store.ts";
 import { TodayPage } from "./today.tsx";
 
 // Home comes first and alone; the others follow by themselves, or when they are asked for.
@@ -23,6 +23,7 @@ const PointPage = late(() => import("./point.tsx").then(({ PointPage }) => Point
 const PairingPage = late(() => import("./pairing.tsx").then(({ PairingPage }) => PairingPage));
 const StickPage = late(() => import("./stick.tsx").then(({ StickPage }) => StickPage));
 const ReleasesPage = late(() => import("./releases.tsx").then(({ ReleasesPage }) => ReleasesPage));
+const PeoplePage = late(() => import("./people.tsx").then(({ PeoplePage }) => PeoplePage));
 const LATE = [
   RoomsPage,
   SessionsPage,
@@ -35,6 +36,7 @@ const LATE = [
   PairingPage,
   StickPage,
   ReleasesPage,
+  PeoplePage,
 ];
 
 /** Long enough for home to be whole; after that a hub that falls silent takes no page away. */
@@ -65,6 +67,7 @@ export function DeskScreen({ desk }: { desk: Desk }) {
 
 function Inside() {
   const { user, password } = useDesk();
+  const [operates, administers] = [useMay("operator"), useMay("administrator")];
   useSignalEffect(() => {
     // Not kept longer than the one form that needs it.
     if (user.value && !user.value.mustChangePassword) password.value = null;
@@ -85,15 +88,16 @@ function Inside() {
           <Route path={ROUTES.today} component={TodayPage} />
           <Route path={ROUTES.rooms} component={RoomsPage} />
           <Route path={ROUTES.sessions} component={SessionsPage} />
-          <Route path={ROUTES.newSession} component={NewSessionPage} />
+          <Route path={ROUTES.newSession} component={operates ? NewSessionPage : NotAllowed} />
           <Route path={ROUTES.session(":id")} component={SessionPage} />
           <Route path={ROUTES.recordings} component={RecordingsPage} />
           <Route path={ROUTES.recording(":id")} component={RecordingPage} />
           <Route path={ROUTES.points} component={PointsPage} />
           <Route path={ROUTES.point(":id")} component={PointPage} />
-          <Route path={ROUTES.pairing} component={PairingPage} />
-          <Route path={ROUTES.stick} component={StickPage} />
-          <Route path={ROUTES.releases} component={ReleasesPage} />
+          <Route path={ROUTES.pairing} component={administers ? PairingPage : NotAllowed} />
+          <Route path={ROUTES.stick} component={administers ? StickPage : NotAllowed} />
+          <Route path={ROUTES.releases} component={administers ? ReleasesPage : NotAllowed} />
+          <Route path={ROUTES.people} component={administers ? PeoplePage : NotAllowed} />
           <Route default component={NotFound} />
         </Router>
       </Loaded>

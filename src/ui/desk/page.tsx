@@ -81,6 +81,12 @@ export function NotFound() {
   return <Missing title={NOT_FOUND.title} text={NOT_FOUND.text} href={ROUTES.today} action={NOT_FOUND.home} />;
 }
 
+/** The address of a page for people of another role. */
+export function NotAllowed() {
+  const { title, text } = ERRORS.notAllowed;
+  return <Missing title={title} text={text} href={ROUTES.today} action={NOT_FOUND.home} />;
+}
+
 /** The program of a page could not be fetched; loading anew also fetches a newer version. */
 export function PageFailed() {
   return (

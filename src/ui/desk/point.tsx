@@ -10,7 +10,7 @@ import type { Refusal } from "./api.ts";
 import { Missing, Page, RefusalAlert } from "./page.tsx";
 import { ROUTES } from "./routes.ts";
 import { PointDisks } from "./point-disks.tsx";
-import { useDesk } from "./store.ts";
+import { useDesk, useMay } from "./store.ts";
 
 const TONES = { inUse: "ok", ready: "neutral", failed: "bad", absent: "warn" } as const;
 type Kind = keyof DeviceOrder;
@@ -22,6 +22,7 @@ export function PointPage() {
   const busy = useSignal(false);
   const refusal = useSignal<Refusal | null>(null);
   const done = useSignal<string | null>(null);
+  const [operates, administers] = [useMay("operator"), useMay("administrator")];
   const room = facts.value.rooms.get(id);
   if (!room) return <Missing title={POINT.missing} text={POINT.missingText} href={ROUTES.points} action={POINT.back} />;
   const devices = room.health?.devices;
@@ -34,6 +35,24 @@ export function PointPage() {
     done.value = answer.ok ? said : null;
   }
 
+  const actionsOf = (kind: Kind, rows: readonly DeviceFacts[]): Column<DeviceFacts> => ({
+    key: "actions",
+    head: WORDS.actions,
+    headUnseen: true,
+    align: "end",
+    cell: (row) =>
+      row === rows[0] && row.wanted ? (
+        <span class="soft">{POINT.preferred}</span>
+      ) : (
+        <Button
+          label={POINT.preferOf(row.name)}
+          busy={busy.value}
+          onPress={() => void order(kind, [row, ...rows.filter((other) => other !== row)], POINT.done(row.name))}
+        >
+          {POINT.prefer}
+        </Button>
+      ),
+  });
   const columnsOf = (kind: Kind, rows: readonly DeviceFacts[]): Column<DeviceFacts>[] => [
     { key: "name", head: POINT.device, names: true, cell: ({ name }) => name },
     { key: "port", head: POINT.port, cell: ({ port }) => port ?? "–" },
@@ -42,24 +61,7 @@ export function PointPage() {
       head: POINT.state,
       cell: ({ state }) => <Badge tone={TONES[state]}>{POINT.states[state]}</Badge>,
     },
-    {
-      key: "actions",
-      head: WORDS.actions,
-      headUnseen: true,
-      align: "end",
-      cell: (row) =>
-        row === rows[0] && row.wanted ? (
-          <span class="soft">{POINT.preferred}</span>
-        ) : (
-          <Button
-            label={POINT.preferOf(row.name)}
-            busy={busy.value}
-            onPress={() => void order(kind, [row, ...rows.filter((other) => other !== row)], POINT.done(row.name))}
-          >
-            {POINT.prefer}
-          </Button>
-        ),
-    },
+    ...(operates ? [actionsOf(kind, rows)] : []),
   ];
   const list = (kind: Kind) => {
     const rows = devices?.[kind] ?? [];
@@ -71,7 +73,7 @@ export function PointPage() {
         ) : (
           <DataTable caption={POINT.heads[kind]} rows={rows} columns={columnsOf(kind, rows)} rowKey={({ id }) => id} />
         )}
-        {rows.some(({ wanted }) => wanted) && (
+        {operates && rows.some(({ wanted }) => wanted) && (
           <div class="row">
             <Button kind="quiet" busy={busy.value} onPress={() => void order(kind, [], POINT.doneByItself)}>
               {POINT.byItself[kind]}
@@ -95,7 +97,7 @@ export function PointPage() {
         ) : (
           <p>{POINT.unknown}</p>
         )}
-        <PointDisks point={id} />
+        {administers && <PointDisks point={id} />}
       </div>
     </Page>
   );

@@ -13,7 +13,7 @@ import { BoxUpdateState, updateWords } from "./box-update.tsx";
 import { Page, RefusalAlert } from "./page.tsx";
 import { ResetDialog } from "./reset.tsx";
 import { ROUTES } from "./routes.ts";
-import { useDesk } from "./store.ts";
+import { useDesk, useMay } from "./store.ts";
 
 const boxWords = (room: RoomView): string =>
   room.box ? (room.connected ? POINTS.connected : POINTS.offline) : POINTS.noBox;
@@ -26,7 +26,8 @@ export function PointsPage() {
   const refusal = useSignal<Refusal | null>(null);
   const done = useSignal<string | null>(null);
   const rooms = [...facts.value.rooms.values()].sort((a, b) => byName(a.point.name, b.point.name));
-  const pair = (
+  const administers = useMay("administrator");
+  const pair = administers && (
     <>
       <ButtonLink icon={Usb} href={ROUTES.stick}>
         {POINTS.stick}
@@ -47,6 +48,37 @@ export function PointsPage() {
     done.value = answer.ok ? POINTS.revoked(room.point.name) : null;
   }
 
+  const actions: Column<RoomView> = {
+    key: "actions",
+    head: WORDS.actions,
+    headUnseen: true,
+    align: "end",
+    cell: (room) =>
+      room.box ? (
+        <span class="row-tight">
+          <Button
+            label={POINTS.resetOf(room.point.name)}
+            onPress={() => {
+              done.value = null;
+              resetting.value = room;
+            }}
+          >
+            {POINTS.reset}
+          </Button>
+          <Button
+            label={POINTS.revokeOf(room.point.name)}
+            onPress={() => {
+              done.value = null;
+              revoking.value = room;
+            }}
+          >
+            {POINTS.revoke}
+          </Button>
+        </span>
+      ) : (
+        <a href={`${ROUTES.pairing}?diem=${room.point.id}`}>{POINTS.pair}</a>
+      ),
+  };
   const columns: Column<RoomView>[] = [
     {
       key: "name",
@@ -80,37 +112,7 @@ export function PointsPage() {
       value: updateWords,
       cell: (room) => <BoxUpdateState room={room} />,
     },
-    {
-      key: "actions",
-      head: WORDS.actions,
-      headUnseen: true,
-      align: "end",
-      cell: (room) =>
-        room.box ? (
-          <span class="row-tight">
-            <Button
-              label={POINTS.resetOf(room.point.name)}
-              onPress={() => {
-                done.value = null;
-                resetting.value = room;
-              }}
-            >
-              {POINTS.reset}
-            </Button>
-            <Button
-              label={POINTS.revokeOf(room.point.name)}
-              onPress={() => {
-                done.value = null;
-                revoking.value = room;
-              }}
-            >
-              {POINTS.revoke}
-            </Button>
-          </span>
-        ) : (
-          <a href={`${ROUTES.pairing}?diem=${room.point.id}`}>{POINTS.pair}</a>
-        ),
-    },
+    ...(administers ? [actions] : []),
   ];
   const asked = revoking.value;
   return (

@@ -26,7 +26,7 @@ import { useRecording, useRoomRecording } from "./recording-data.ts";
 import { RecordingPlayer } from "./recording-player.tsx";
 import { ROUTES } from "./routes.ts";
 import { SessionBadge } from "./session-words.tsx";
-import { useDesk } from "./store.ts";
+import { useDesk, useMay } from "./store.ts";
 
 export function RecordingPage() {
   const id = useRoute().params["id"] as SessionId;
@@ -64,6 +64,7 @@ function OneRecording({ id }: { id: SessionId }) {
 }
 
 function Whole({ view }: { view: RecordingOverview }) {
+  const operates = useMay("operator");
   const gapsFirst = useLocation().query["xem"] === "gian-doan";
   const gaps = useRef<HTMLElement>(null);
   const master = useMemo(
@@ -99,7 +100,7 @@ function Whole({ view }: { view: RecordingOverview }) {
           ))}
         </ul>
       </section>
-      {view.session.state === "ended" && view.copies.hubComplete && <WholeCopy session={view.session.id} />}
+      {operates && view.session.state === "ended" && view.copies.hubComplete && <WholeCopy session={view.session.id} />}
       <section class="stack">
         <h2>{RECORDING.events}</h2>
         <EventLog events={view.events} onSeek={(at) => master.seek(at)} />
@@ -273,6 +274,7 @@ function RoomRecord({ room, session, isOver }: RoomProps) {
 /** A box that will not come back: said by a person, in two presses, and then by everything that shows this room. */
 function Lost({ room, session, isOver }: RoomProps) {
   const { api, now } = useDesk();
+  const administers = useMay("administrator");
   const asking = useSignal(false);
   const busy = useSignal(false);
   const refusal = useSignal<Refusal | null>(null);
@@ -282,7 +284,7 @@ function Lost({ room, session, isOver }: RoomProps) {
         <p>{room.lost.filledAt === null ? RECORDING.lostFilling : RECORDING.lostText}</p>
       </Alert>
     );
-  if (!isOver || room.copies.hubComplete) return null;
+  if (!administers || !isOver || room.copies.hubComplete) return null;
   const declare = async () => {
     busy.value = true;
     const answer = await api.declareLost(session, room.point.id);

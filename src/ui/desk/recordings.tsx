@@ -10,7 +10,7 @@ import { CarriedRecordings } from "./carried.tsx";
 import { CopiesBadge } from "./copies.tsx";
 import { Page } from "./page.tsx";
 import { ROUTES } from "./routes.ts";
-import { useDesk } from "./store.ts";
+import { useDesk, useMay } from "./store.ts";
 
 const startMs = ({ session }: RecordingSummaryView): number =>
   Date.parse(session.startedAt ?? session.scheduledAt ?? "1970-01-01T00:00:00Z");
@@ -76,6 +76,7 @@ const COLUMNS: Column<RecordingSummaryView>[] = [
 export function RecordingsPage() {
   const { facts, loadRecordings } = useDesk();
   const { recordings } = facts.value;
+  const operates = useMay("operator");
   useEffect(() => void loadRecordings(), []);
   return (
     <Page title={RECORDINGS.title}>
@@ -97,7 +98,7 @@ export function RecordingsPage() {
             sort={{ key: "date", down: true }}
           />
         )}
-        <CarriedRecordings />
+        {operates && <CarriedRecordings />}
       </div>
     </Page>
   );

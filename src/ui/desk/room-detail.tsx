@@ -10,7 +10,7 @@ import { SOUND_TEST_AT_DESK, soundTestWords } from "../text/sound-test.ts";
 import { ROLES } from "../text/terms.ts";
 import type { RoomFacts } from "./facts.ts";
 import { ROUTES } from "./routes.ts";
-import { useDesk } from "./store.ts";
+import { useDesk, useMay } from "./store.ts";
 import { TroubleAlert } from "./trouble.tsx";
 import { RecordingState, Since } from "./tile.tsx";
 
@@ -19,6 +19,7 @@ export function RoomDetail(props: { facts: RoomFacts; onClose: () => void; child
   const { facts, onClose } = props;
   const { listening } = useDesk();
   const { room, lamps } = facts;
+  const administers = useMay("administrator");
   const heard = useComputed(() => listening.value === room.point.id);
   return (
     <aside class="detail card" aria-label={ROOMS.detail}>
@@ -30,9 +31,11 @@ export function RoomDetail(props: { facts: RoomFacts; onClose: () => void; child
       {!room.box && (
         <>
           <p>{ROOMS.noBoxText}</p>
-          <ButtonLink icon={Plug} href={`${ROUTES.pairing}?diem=${room.point.id}`}>
-            {ROOMS.pair}
-          </ButtonLink>
+          {administers && (
+            <ButtonLink icon={Plug} href={`${ROUTES.pairing}?diem=${room.point.id}`}>
+              {ROOMS.pair}
+            </ButtonLink>
+          )}
         </>
       )}
       {room.box && (

@@ -12,4 +12,5 @@ export const ROUTES = {
   pairing: "/ghep-thiet-bi",
   stick: "/usb-thiet-bi",
   releases: "/cap-nhat",
+  people: "/nguoi-dung",
 };

@@ -33,7 +33,7 @@ import { ROUTES } from "./routes.ts";
 import { Copies, RoomsTable } from "./session-tables.tsx";
 import { SessionBadge } from "./session-words.tsx";
 import { SoundTests } from "./sound-tests.tsx";
-import { useDesk } from "./store.ts";
+import { useDesk, useMay } from "./store.ts";
 import { RecordingCount } from "./trouble.tsx";
 import { RoomWall } from "./wall.tsx";
 
@@ -58,6 +58,7 @@ function OneSession({ session }: { session: SessionView }) {
   const busy = useSignal<SessionAct | "pause" | null>(null);
   const refusal = useSignal<Refusal | null>(null);
   const rooms = useRoomsOf(session);
+  const operates = useMay("operator");
   const recording = rooms.filter((facts) => facts.recording).length;
   const stage = desk.facts.value.stages.get(session.id);
   const pausing = useSignal(false);
@@ -88,6 +89,36 @@ function OneSession({ session }: { session: SessionView }) {
       {words}
     </Button>
   );
+  const acts = operates && (
+    <>
+      {session.state === "draft" && button("start", Play, SESSION.start, true)}
+      {session.state === "live" && (
+        <Button
+          large
+          icon={Pause}
+          busy={busy.value !== null}
+          onPress={() => {
+            pausing.value = true;
+          }}
+        >
+          {SESSION.pause}
+        </Button>
+      )}
+      {session.state === "paused" && button("resume", Play, SESSION.resume, true)}
+      {isOpen(session) && (
+        <Button
+          kind="danger"
+          large
+          icon={CircleStop}
+          onPress={() => {
+            ending.value = true;
+          }}
+        >
+          {SESSION.end}
+        </Button>
+      )}
+    </>
+  );
   return (
     <Page
       title={session.name}
@@ -105,37 +136,12 @@ function OneSession({ session }: { session: SessionView }) {
       }
       actions={
         <>
-          {session.state === "draft" && button("start", Play, SESSION.start, true)}
-          {session.state === "live" && (
-            <Button
-              large
-              icon={Pause}
-              busy={busy.value !== null}
-              onPress={() => {
-                pausing.value = true;
-              }}
-            >
-              {SESSION.pause}
-            </Button>
-          )}
-          {session.state === "paused" && button("resume", Play, SESSION.resume, true)}
-          {isOpen(session) && (
-            <Button
-              kind="danger"
-              large
-              icon={CircleStop}
-              onPress={() => {
-                ending.value = true;
-              }}
-            >
-              {SESSION.end}
-            </Button>
-          )}
           {session.state === "ended" && (
             <ButtonLink kind="primary" large icon={Film} href={ROUTES.recording(session.id)}>
               {SESSION.openRecording}
             </ButtonLink>
           )}
+          {acts}
         </>
       }
     >
@@ -146,7 +152,7 @@ function OneSession({ session }: { session: SessionView }) {
         {session.state === "draft" && <ConnectionTests session={session} />}
         {session.state === "ended" ? (
           <Copies session={session} />
-        ) : stage && isOpen(session) ? (
+        ) : operates && stage && isOpen(session) ? (
           <Control session={session} stage={stage} rooms={rooms} />
         ) : (
           <Rooms session={session} rooms={rooms} />

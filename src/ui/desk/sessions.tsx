@@ -11,13 +11,13 @@ import { bySession, sessionClock } from "./facts.ts";
 import { Page } from "./page.tsx";
 import { ROUTES } from "./routes.ts";
 import { SessionBadge, sessionWhen } from "./session-words.tsx";
-import { useDesk } from "./store.ts";
+import { useDesk, useMay } from "./store.ts";
 
 export function SessionsPage() {
   const { facts, now } = useDesk();
   const nowMs = now.peek();
   const sessions = [...facts.value.sessions.values()].sort(bySession);
-  const create = (
+  const create = useMay("operator") && (
     <ButtonLink kind="primary" icon={CalendarPlus} href={ROUTES.newSession}>
       {SESSIONS.create}
     </ButtonLink>

@@ -9,6 +9,7 @@ import {
   MonitorPlay,
   PackageCheck,
   Plug,
+  Users,
 } from "lucide-preact";
 import { type ComponentChildren, createContext, type RefObject } from "preact";
 import { useLocation } from "preact-iso";
@@ -21,7 +22,7 @@ import { PRODUCT, PRODUCT_LONG, SESSION_STATES } from "../text/terms.ts";
 import { isOpen, needsHelp, sessionClock } from "./facts.ts";
 import icon from "./icon.svg";
 import { ROUTES } from "./routes.ts";
-import { useDesk } from "./store.ts";
+import { useDesk, useMay } from "./store.ts";
 import { applyTheme, storedTheme, type ThemeName, THEMES } from "./theme.ts";
 
 /** The place whose heading had the focus last; null before the first page. */
@@ -53,6 +54,7 @@ function Side() {
   const { path } = useLocation();
   const troubled = useComputed(() => desk.rooms.value.filter(needsHelp).length);
   const { waitingBoxes } = desk.facts.value;
+  const administers = useMay("administrator");
   const link = (href: string, icon: LucideIcon, words: string, number?: ComponentChildren) => {
     const Icon = icon;
     const here = href === "/" ? path === "/" : path === href || path.startsWith(`${href}/`);
@@ -89,8 +91,13 @@ function Side() {
           {link(ROUTES.sessions, CalendarDays, NAV.sessions)}
           {link(ROUTES.recordings, Film, NAV.recordings)}
           {link(ROUTES.points, MapPin, NAV.points)}
-          {link(ROUTES.pairing, Plug, NAV.pairing, number(waitingBoxes, "accent", NAV.waiting(waitingBoxes)))}
-          {link(ROUTES.releases, PackageCheck, NAV.releases)}
+          {administers && (
+            <>
+              {link(ROUTES.pairing, Plug, NAV.pairing, number(waitingBoxes, "accent", NAV.waiting(waitingBoxes)))}
+              {link(ROUTES.releases, PackageCheck, NAV.releases)}
+              {link(ROUTES.people, Users, NAV.people)}
+            </>
+          )}
         </ul>
       </nav>
       <OpenSessions />

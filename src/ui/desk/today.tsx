@@ -14,7 +14,7 @@ import { bySession, expectedPoints, isOpen, isReady, needsHelp, roomFacts, sessi
 import { Page } from "./page.tsx";
 import { ROUTES } from "./routes.ts";
 import { SessionBadge, sessionWhen } from "./session-words.tsx";
-import { useDesk } from "./store.ts";
+import { useDesk, useMay } from "./store.ts";
 import { TestWarning } from "./test-warning.tsx";
 import { RecordingCount, TroubleAlert } from "./trouble.tsx";
 
@@ -35,6 +35,7 @@ export function TodayPage() {
     ({ state, scheduledAt }) => state === "draft" && (!scheduledAt || Date.parse(scheduledAt) > nowMs - OVERDUE_MS),
   );
   const [next, ...later] = coming;
+  const [operates, administers] = [useMay("operator"), useMay("administrator")];
   const first = rooms.size === 0;
   return (
     <Page title={TODAY.title} lead={<p>{day.value}</p>}>
@@ -53,9 +54,11 @@ export function TodayPage() {
               icon={CalendarPlus}
               title={TODAY.none}
               action={
-                <ButtonLink kind="primary" icon={CalendarPlus} href={ROUTES.newSession}>
-                  {TODAY.create}
-                </ButtonLink>
+                operates && (
+                  <ButtonLink kind="primary" icon={CalendarPlus} href={ROUTES.newSession}>
+                    {TODAY.create}
+                  </ButtonLink>
+                )
               }
             >
               {TODAY.noneText}
@@ -66,9 +69,11 @@ export function TodayPage() {
               icon={Plug}
               title={TODAY.noPoints}
               action={
-                <ButtonLink kind="primary" icon={Plug} href={ROUTES.pairing}>
-                  {TODAY.pair}
-                </ButtonLink>
+                administers && (
+                  <ButtonLink kind="primary" icon={Plug} href={ROUTES.pairing}>
+                    {TODAY.pair}
+                  </ButtonLink>
+                )
               }
             >
               {TODAY.noPointsText}

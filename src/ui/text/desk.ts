@@ -15,6 +15,7 @@ export const NAV = {
   points: "Điểm cầu",
   pairing: "Ghép thiết bị",
   releases: "Bản cập nhật",
+  people: "Người dùng",
   skip: "Đến nội dung chính",
   signOut: "Đăng xuất",
   needHelp: (n: number): string => `${count(n)} phòng cần giúp`,
@@ -134,6 +135,18 @@ export const ERRORS: Record<ErrorView["code"], ErrorWords> = {
   releaseRefused: {
     title: "Bản cập nhật bị từ chối",
     text: "Chưa có gì thay đổi ở các thiết bị. Lấy lại bản cập nhật từ nơi phát hành rồi thử lại.",
+  },
+  notAllowed: {
+    title: "Tài khoản này không được làm việc đó",
+    text: "Chưa có gì thay đổi. Nhờ người quản trị làm, hoặc đổi vai trò cho tài khoản.",
+  },
+  loginTaken: {
+    title: "Tên đăng nhập đã có người dùng",
+    text: "Chưa lập tài khoản. Chọn tên đăng nhập khác, hoặc mở lại tài khoản cũ trong danh sách.",
+  },
+  lastAdministrator: {
+    title: "Phải còn ít nhất một người quản trị",
+    text: "Chưa có gì thay đổi. Giao vai trò quản trị cho người khác trước.",
   },
   internal: {
     title: "Máy chủ gặp lỗi",
