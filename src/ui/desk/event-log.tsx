@@ -1,6 +1,7 @@
 import type { SessionEventView } from "../../hub/http/views.ts";
 import { RECORDING } from "../text/recordings.ts";
 import { EVENT_BY_SYSTEM, EVENT_WORDS, eventDetail, SESSION, UNKNOWN_CAUSE } from "../text/sessions.ts";
+import { isInRecording } from "./session-marks.ts";
 import { clockTimeSeconds, sameDay, shortDate } from "../text/format.ts";
 import { alarmTitle } from "../text/terms.ts";
 
@@ -18,7 +19,10 @@ export function EventLog({ events, onSeek }: Props) {
   return (
     <ol class="log">
       {[...events].reverse().map((event) => (
-        <li key={`${event.at}${event.kind}${event.point?.id ?? ""}${event.cause ?? ""}`} class={`log-${event.kind}`}>
+        <li
+          key={[event.at, event.kind, event.point?.id, event.cause, event.detail?.test?.minutesBefore].join(" ")}
+          class={`log-${event.kind}`}
+        >
           <time dateTime={event.at}>
             {clockTimeSeconds(event.at)}
             {!oneDay && <small> {shortDate(event.at)}</small>}
@@ -32,7 +36,7 @@ export function EventLog({ events, onSeek }: Props) {
             {event.detail && <>{eventDetail(event.detail)} </>}
             <span class="soft">{event.actor ?? EVENT_BY_SYSTEM}</span>
           </span>
-          {onSeek && event.kind !== "created" && (
+          {onSeek && isInRecording(event) && (
             <button
               type="button"
               class="link"

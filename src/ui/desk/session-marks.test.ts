@@ -10,6 +10,8 @@ const event = (seconds: number, kind: SessionEventView["kind"], more: Partial<Se
 });
 const log: SessionEventView[] = [
   event(-600, "created"),
+  event(-500, "testMissed"),
+  event(-400, "tested", { detail: { test: { minutesBefore: 120, clear: 1, rooms: 1, others: [] } } }),
   event(0, "started"),
   event(60, "marked", { actor: "Nguyễn Thị Lan", detail: { text: "Ông Bình trình bày" } }),
   event(120, "interrupted", { detail: { text: "Mất điện" } }),

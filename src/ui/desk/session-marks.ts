@@ -24,12 +24,16 @@ const wordsOf = ({ at, kind, point, cause, detail, actor }: SessionEventView): s
     .filter(Boolean)
     .join(", ");
 
+const PREPARING: ReadonlySet<SessionEventView["kind"]> = new Set(["created", "tested", "testMissed"]);
+/** Whether it can be looked for in a recording: what was done before the session is in none. */
+export const isInRecording = ({ kind }: Pick<SessionEventView, "kind">): boolean => !PREPARING.has(kind);
+
 /** The session's log on the axis of time, oldest first. */
 export function marksOf(events: readonly SessionEventView[]): TimelineMark[] {
   const after = (index: number, kind: Break) =>
     events.slice(index + 1).find((event) => event.kind === ENDS[kind] || event.kind === "ended")?.at;
   return events.flatMap((event, index) => {
-    if (event.kind === "created") return [];
+    if (!isInRecording(event)) return [];
     const kind = kindOf(event.kind);
     const end = kind === "break" ? after(index, event.kind as Break) : undefined;
     const label = event.kind === "marked" ? event.detail?.text : undefined;
