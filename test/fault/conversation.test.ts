@@ -51,6 +51,12 @@ test("rooms talk through their agents; acts of the desk change what is heard and
   await roomIs("both record", central, ({ recording }) => recording !== null);
   await roomIs("both record", commune, ({ recording }) => recording !== null);
 
+  // Who asks for the small picture before it is there is shown the large one, and sent away when the small one comes.
+  const isLive = async () => (await desk.rooms()).find(({ point }) => point.id === commune.point)!.live.length === 3;
+  await until("all of the room arrives", isLive, { withinMs: 30_000 });
+  const { frames } = await recorded(commune);
+  await roomIs("for a second", commune, ({ health }) => health!.encoder.frames > frames + 25);
+
   const sound = watch(central, commune, "audio");
   const picture = watch(central, commune, "small");
   await Promise.all([sound.hears(), picture.hears()]);
