@@ -20,6 +20,9 @@ const SEGMENT_PATH = new RegExp(`^(session-${BODY})/(take-${BODY})/(\\d{${SEQ_DI
 
 export const segmentFileName = (seq: number): string => `${String(seq).padStart(SEQ_DIGITS, "0")}.ts`;
 
+/** A take's signed records, a line each, beside its segments. */
+export const RECORDS_FILE = "records.jsonl";
+
 /** printf pattern of {@link segmentFileName}, for FFmpeg's segment muxer. */
 export const SEGMENT_FILE_PATTERN = `%0${SEQ_DIGITS}d.ts`;
 

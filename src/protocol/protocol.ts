@@ -15,3 +15,4 @@ export * from "./companion.ts";
 export * from "./reset.ts";
 export * from "./stick.ts";
 export * from "./disk-key.ts";
+export * from "./account.ts";

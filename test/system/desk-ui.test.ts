@@ -508,7 +508,7 @@ describe("what a person meets", () => {
     for (const words of ["Tạm dừng", "Kết thúc…", "Tắt tiếng", "Người dùng", "Ghép thiết bị"])
       expect(offered.join("\n")).not.toContain(words);
     await page.goto(`${desk.url}/nguoi-dung`);
-    await page.getByRole("heading", { level: 1, name: "Tài khoản này không được làm việc đó" }).waitFor();
+    await page.getByRole("heading", { level: 1, name: "Trang này dành cho vai trò khác" }).waitFor();
   });
 
   test("recordings that were brought are taken in by one press, and what stayed out is named", async () => {

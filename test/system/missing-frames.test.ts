@@ -3,10 +3,16 @@ import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { RECORDS, Take } from "../../src/edge/recording/take.ts";
+import { Take } from "../../src/edge/recording/take.ts";
 import { createSigner } from "../../src/evidence/evidence.ts";
 import { isoUtc, runChecked, systemClock } from "../../src/platform/platform.ts";
-import { EvidenceRecord, makeId, SEGMENT_FILE_PATTERN, type SignedRecord } from "../../src/protocol/protocol.ts";
+import {
+  EvidenceRecord,
+  makeId,
+  RECORDS_FILE,
+  SEGMENT_FILE_PATTERN,
+  type SignedRecord,
+} from "../../src/protocol/protocol.ts";
 import { accountFor } from "../support/account.ts";
 
 test("never-again 10: pictures that are missing within a take, also from one segment to the next, are signed gaps", async () => {
@@ -44,7 +50,7 @@ test("never-again 10: pictures that are missing within a take, also from one seg
     await take.start(now, undefined, undefined, signing);
     while (await take.close(undefined, signing));
     await take.finish("sessionEnded", { framesCaptured: null, framesEncoded: null }, signing);
-    const lines = (await readFile(join(directory, RECORDS), "utf8")).trimEnd().split("\n");
+    const lines = (await readFile(join(directory, RECORDS_FILE), "utf8")).trimEnd().split("\n");
     const records = lines.map((line) => EvidenceRecord.parse(JSON.parse((JSON.parse(line) as SignedRecord).record)));
     const gaps = records.flatMap((record) => (record.kind === "gap" ? [record] : []));
     const at = (seconds: number) => isoUtc(Date.parse(now.utc) + seconds * 1_000);

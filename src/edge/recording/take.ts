@@ -18,6 +18,7 @@ import {
   EvidenceRecord,
   GENESIS,
   PointId,
+  RECORDS_FILE,
   SessionId,
   SignedRecord,
   TakeId,
@@ -57,7 +58,6 @@ const BORN_WITHIN_MS = 15_000;
 const INTENT = "take.json";
 /** What a copy may be behind by: it follows within seconds, and a record takes seconds to come. */
 const RECENT_RECORDS = 16;
-export const RECORDS = "records.jsonl";
 
 /**
  * A take on disk: its intent, its segments and its chain of records. INVARIANTS: a record is in the file, on disk,
@@ -103,7 +103,7 @@ export class Take {
   static async create(directory: string, intent: TakeIntent): Promise<Take> {
     await writeDurable(join(directory, INTENT), JSON.stringify(intent));
     const take = new Take(directory, intent, 0);
-    take.log = await openLineFile(join(directory, RECORDS));
+    take.log = await openLineFile(join(directory, RECORDS_FILE));
     return take;
   }
 
@@ -121,7 +121,7 @@ export class Take {
     }
     const intent = TakeIntent.parse(JSON.parse(text));
     if (intent.track !== track) return undefined;
-    const path = join(directory, RECORDS);
+    const path = join(directory, RECORDS_FILE);
     const summary = await readSummary(directory, path);
     if (summary) return new Take(directory, intent, summary.recordsBytes).recall(summary);
     const take = new Take(directory, intent, 0);
@@ -168,7 +168,7 @@ export class Take {
   /** Reads all that is recorded of the closed segments. */
   async readSegments(): Promise<ClosedSegment[]> {
     const segments: ClosedSegment[] = [];
-    for await (const line of readLines(join(this.directory, RECORDS))) {
+    for await (const line of readLines(join(this.directory, RECORDS_FILE))) {
       const record = EvidenceRecord.parse(JSON.parse(SignedRecord.parse(JSON.parse(line)).record));
       if (record.kind === "segment") segments.push(segmentOf(record));
     }
@@ -289,7 +289,7 @@ export class Take {
    * copy lacks are added from memory; where they are not to be had it throws, and the take stays where it is.
    */
   async moveTo(directory: string): Promise<void> {
-    const path = join(directory, RECORDS);
+    const path = join(directory, RECORDS_FILE);
     await stat(join(directory, INTENT));
     const written = await readFile(path, "utf8").catch(() => "");
     const there = completeLines(written);
@@ -343,11 +343,11 @@ export class Take {
     const signed = sign(JSON.stringify({ v: 1, box, point, session, take, n: this.records, prev, at, ...body }));
     const line = JSON.stringify(signed);
     try {
-      this.log ??= await openLineFile(join(this.directory, RECORDS));
+      this.log ??= await openLineFile(join(this.directory, RECORDS_FILE));
       await this.log.append(line);
     } catch (error) {
       // Half a line must not stay in front of the next try.
-      await truncate(join(this.directory, RECORDS), this.sizeBytes).catch(() => {});
+      await truncate(join(this.directory, RECORDS_FILE), this.sizeBytes).catch(() => {});
       throw error;
     }
     this.sizeBytes += Buffer.byteLength(line) + 1;

@@ -1,9 +1,17 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { causeOf, fileSize, listDirectory, readLines, type Log } from "../../platform/platform.ts";
-import { GENESIS, SignedRecord, type BoxId, type SessionId, type TakeId, type Track } from "../../protocol/protocol.ts";
+import {
+  GENESIS,
+  RECORDS_FILE,
+  SignedRecord,
+  type BoxId,
+  type SessionId,
+  type TakeId,
+  type Track,
+} from "../../protocol/protocol.ts";
 import type { ClosedSegment } from "./segment.ts";
-import { RECORDS, Take, type DamagedSegment } from "./take.ts";
+import { Take, type DamagedSegment } from "./take.ts";
 
 /** What ordering takes needs of them. */
 interface Chained {
@@ -61,7 +69,7 @@ export class Takes {
           const known = found.get(name);
           try {
             if (nth > 0 && !known && (await listDirectory(join(past, session.name, name))).length > 0) continue;
-            if (known && ((await fileSize(join(directory, RECORDS))) ?? 0) <= known.recordsBytes) continue;
+            if (known && ((await fileSize(join(directory, RECORDS_FILE))) ?? 0) <= known.recordsBytes) continue;
             const take = await Take.load(directory, track);
             if (take && take.records >= (known?.records ?? 0)) found.set(name, take);
           } catch (error) {
@@ -150,7 +158,7 @@ export class Takes {
     if (!take) return records;
     const endN = Math.min(take.records, fromN + limit);
     let n = 0;
-    for await (const line of readLines(join(take.directory, RECORDS))) {
+    for await (const line of readLines(join(take.directory, RECORDS_FILE))) {
       if (n >= endN) break;
       if (n++ >= fromN) records.push(SignedRecord.parse(JSON.parse(line)));
     }

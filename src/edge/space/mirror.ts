@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { causeOf, fileSize, runForever, type Clock, type Log } from "../../platform/platform.ts";
 import {
+  RECORDS_FILE,
   segmentFileName,
   segmentPath,
   type BoxId,
@@ -39,7 +40,7 @@ const OLDER_BYTES_PER_TICK = 16e6;
 /** What a take's folder has besides segments. */
 const SMALL_FILES = [
   { file: "take.json", unit: "bytes" },
-  { file: "records.jsonl", unit: "lines" },
+  { file: RECORDS_FILE, unit: "lines" },
 ] as const;
 
 /**

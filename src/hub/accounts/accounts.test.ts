@@ -151,6 +151,15 @@ test("a closed account ends at once, is told like no account, and keeps its name
   expect((await signedIn("hoa", password)).user.login).toBe("hoa");
 });
 
+test("a sign-in that was under way while the account was closed opens nothing", async () => {
+  await accounts.ensureAdministrator();
+  const { account, password } = await made("hoa", "operator");
+  const signing = accounts.signIn("hoa", password, "192.0.2.1");
+  await accounts.change(account.id, { closed: true }, "Lan");
+  const signed = await signing;
+  expect(signed.ok && (await accounts.whoIs(signed.token))).toBeUndefined();
+});
+
 test("a role counts from the next request on", async () => {
   await accounts.ensureAdministrator();
   const { account, password } = await made("hoa", "operator");

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { isoUtc, sha256Hex, type Clock, type Log } from "../../platform/platform.ts";
 import type { Transaction } from "kysely";
+import type { Role } from "../../protocol/protocol.ts";
+import { isoUtc, sha256Hex, type Clock, type Log } from "../../platform/platform.ts";
 import type { Database, HubDatabase, UserTable } from "../database/database.ts";
-import type { AccountView, OneTimePasswordView, Role, UserView } from "../http/views.ts";
+import type { AccountView, OneTimePasswordView, UserView } from "../http/views.ts";
 import { hashPassword, oneTimePassword, passwordFault, passwordHolds, readOneTimePassword } from "./password.ts";
 import { createDoors } from "./tries.ts";
 
@@ -61,7 +62,7 @@ export interface Accounts {
   audit(actor: string | null, act: string, detail: string): Promise<void>;
 }
 
-export { mayDo, neededRole, ROLES } from "./roles.ts";
+export { neededRole } from "./roles.ts";
 
 /**
  * INVARIANTS

@@ -1,7 +1,4 @@
-import type { Role } from "../http/views.ts";
-
-/** What people may do at the desk, each role what those before it may, and more. */
-export const ROLES = ["observer", "operator", "administrator"] as const satisfies Role[];
+import type { Role } from "../../protocol/protocol.ts";
 
 /** Everybody's own. */
 const OWN = new Set(["/api/sign-in", "/api/me", "/api/password", "/api/sign-out"]);
@@ -18,5 +15,3 @@ export function neededRole(method: string, path: string): Role {
   const looks = method === "GET" || method === "HEAD";
   return looks && !STORAGE.test(path) ? "observer" : "operator";
 }
-
-export const mayDo = (role: Role, needed: Role): boolean => ROLES.indexOf(role) >= ROLES.indexOf(needed);

@@ -4,6 +4,7 @@ import { open } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import {
   EvidenceRecord,
+  RECORDS_FILE,
   segmentFileName,
   segmentPath,
   SessionId,
@@ -33,7 +34,6 @@ import type { Admission } from "./room.ts";
 
 /** A box's disk may be mounted as a whole: its recordings lie this deep at most. */
 const DEEP = 4;
-const RECORDS = "records.jsonl";
 const RECORDS_PER_MESSAGE = 200;
 const WAIT_FOR_ROOM_MS = 2_000;
 const CHUNK_BYTES = 1 << 20;
@@ -345,7 +345,7 @@ const takeFolders = async (session: string): Promise<TakeId[]> =>
 
 /** Of a take that was never begun for good there is none. */
 async function firstRecord(folder: string): Promise<EvidenceRecord | undefined> {
-  for await (const line of readLines(join(folder, RECORDS))) return parsed(line)?.record;
+  for await (const line of readLines(join(folder, RECORDS_FILE))) return parsed(line)?.record;
   return undefined;
 }
 
@@ -353,7 +353,7 @@ async function firstRecord(folder: string): Promise<EvidenceRecord | undefined> 
 async function readTake(folder: string, take: TakeId): Promise<CarriedTake> {
   const read: CarriedTake = { folder, take, items: [], records: [], unreadable: null };
   try {
-    for await (const line of readLines(join(folder, RECORDS))) {
+    for await (const line of readLines(join(folder, RECORDS_FILE))) {
       const one = parsed(line);
       if (!one) throw new Error(`line ${read.items.length + 1} is no record`);
       read.items.push(one.signed);

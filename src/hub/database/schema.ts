@@ -4,12 +4,13 @@ import type {
   GapCause,
   PointId,
   PointRole,
+  Role,
   SessionId,
   SessionState,
   TakeId,
   Track,
 } from "../../protocol/protocol.ts";
-import type { Role, SessionEventView } from "../http/views.ts";
+import type { SessionEventView } from "../http/views.ts";
 
 /** Times are ISO 8601 UTC text; flags are 0 or 1: the same code runs on SQLite and PostgreSQL. */
 export interface Database {

@@ -6,17 +6,19 @@ import {
   Companion,
   DeviceOrder,
   LayoutMode,
+  LOGIN,
   PLANNED_MINUTES,
   PLANNED_MINUTES_MAX,
   PointId,
   PointRole,
+  ROLES,
   SessionId,
   SignedRelease,
   TRACKS,
   Unsynced,
   type Stage,
 } from "../../protocol/protocol.ts";
-import { ROLES, type Accounts } from "../accounts/accounts.ts";
+import type { Accounts } from "../accounts/accounts.ts";
 import type { Archive, Carried } from "../archive/archive.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { HubCopy } from "../hub-copy/hub-copy.ts";
@@ -102,12 +104,11 @@ const Stick = z.strictObject({
 });
 /** At most this may be lost with the box. */
 const Reset = z.strictObject({ acceptLoss: Unsynced.nullable().default(null) });
-/** A login is typed at each sign-in, on any keyboard. */
 const login = z
   .string()
   .trim()
   .toLowerCase()
-  .regex(/^[a-z0-9][a-z0-9._-]{1,63}$/, "must be 2 to 64 letters a-z, digits, dots, underlines or hyphens");
+  .regex(LOGIN, "must be 2 to 64 letters a-z, digits, dots, underlines or hyphens");
 const NewAccount = z.strictObject({ login, name: line(80), role: z.enum(ROLES) });
 const AccountChange = z.strictObject({
   name: line(80).optional(),

@@ -2,7 +2,8 @@ import type { HttpBindings } from "@hono/node-server";
 import type { Context, MiddlewareHandler } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { secureHeaders } from "hono/secure-headers";
-import { mayDo, neededRole, type Accounts, type SignedIn } from "../accounts/accounts.ts";
+import { mayDo } from "../../protocol/protocol.ts";
+import { neededRole, type Accounts, type SignedIn } from "../accounts/accounts.ts";
 import { HttpRefusal } from "./refusal.ts";
 import type { UserView } from "./views.ts";
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { mayDo, neededRole, ROLES } from "../accounts/accounts.ts";
+import { mayDo, ROLES } from "../../protocol/protocol.ts";
+import { neededRole } from "../accounts/accounts.ts";
 import { createApi } from "./api.ts";
 import { createMedia } from "./media.ts";
 

@@ -9,6 +9,7 @@ import type {
   PointRole,
   ReleaseRefusal,
   ResetOutcome,
+  Role,
   SessionId,
   SessionState,
   Stage,
@@ -24,13 +25,11 @@ export interface UserView {
   id: string;
   login: string;
   name: string;
+  /** `observer` looks and plays back; `operator` holds sessions and keeps recordings; `administrator` has people and boxes too. */
   role: Role;
   /** Signed in with the one-time password: nothing else is allowed before a new one is set. */
   mustChangePassword: boolean;
 }
-
-/** `observer` looks and plays back; `operator` holds sessions and keeps recordings; `administrator` has people and boxes too. */
-export type Role = "observer" | "operator" | "administrator";
 
 /** Somebody who may sign in, or could once: names in logs stay somebody's. */
 export interface AccountView extends UserView {

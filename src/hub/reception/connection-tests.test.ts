@@ -89,6 +89,23 @@ test("each is made when it is due, once, and stands in the log with what was fou
   });
 });
 
+test("after its start the hub waits for its boxes before it finds any of them away", async () => {
+  setTime(SCHEDULED_MS - DAY_MS);
+  let looks = 0;
+  const counted = () => (looks++, rooms());
+  const stopping = new AbortController();
+  const tests = createConnectionTests({ ...options(), before: [1_440, 120], rooms: counted, reception });
+  const running = tests.run(stopping.signal);
+  stepped.step(14_999);
+  for (let turn = 0; turn < 100; turn++) await stepped.slept();
+  expect(looks).toBe(0);
+  stepped.step(1);
+  while (stepped.sleepers() === 0) await stepped.slept();
+  expect(looks).toBe(1);
+  stopping.abort();
+  await running;
+});
+
 test("a hub that was off when it was due makes it late, and states what it missed", async () => {
   setTime(SCHEDULED_MS - 3_600_000);
   await live();

@@ -38,8 +38,9 @@ export function CarriedRecordings() {
     busy.value = true;
     const answer = await api.takeInCarried(folder);
     busy.value = false;
-    refusal.value = answer.ok ? null : answer.code;
-    keep(answer);
+    // Somebody else was quicker: what is under way is shown.
+    refusal.value = answer.ok || answer.code === "wrongState" ? null : answer.code;
+    keep(answer.ok ? answer : await api.carried());
   }
   if (!value) return null;
   // Few hubs ever need it: a line is enough to be found by.

@@ -2,6 +2,7 @@ import type { SessionEventView } from "../../hub/http/views.ts";
 import { RECORDING } from "../text/recordings.ts";
 import { EVENT_BY_SYSTEM, EVENT_WORDS, eventDetail, SESSION, UNKNOWN_CAUSE } from "../text/sessions.ts";
 import { isInRecording } from "./session-marks.ts";
+import { useDesk } from "./store.ts";
 import { clockTimeSeconds, sameDay, shortDate } from "../text/format.ts";
 import { alarmTitle } from "../text/terms.ts";
 
@@ -13,9 +14,11 @@ interface Props {
 
 /** The session's log, newest first: what, where, who. */
 export function EventLog({ events, onSeek }: Props) {
+  const { now } = useDesk();
   if (events.length === 0) return <p class="soft">{SESSION.noEvents}</p>;
   const first = events[0]!.at;
-  const oneDay = events.every(({ at }) => sameDay(at, first));
+  // A recording says its day by itself.
+  const oneDay = events.every(({ at }) => sameDay(at, onSeek ? first : now.peek()));
   return (
     <ol class="log">
       {[...events].reverse().map((event) => (

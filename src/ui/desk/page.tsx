@@ -4,7 +4,7 @@ import { useLocation } from "preact-iso";
 import { useEffect, useRef } from "preact/hooks";
 import { Alert, EmptyState } from "../design/states.tsx";
 import { Button, ButtonLink } from "../design/button.tsx";
-import { ERRORS, NO_ANSWER, NOT_FOUND, WORDS } from "../text/desk.ts";
+import { ERRORS, NO_ANSWER, NOT_ALLOWED, NOT_FOUND, WORDS } from "../text/desk.ts";
 import { PRODUCT } from "../text/terms.ts";
 import type { Refusal } from "./api.ts";
 import { ROUTES } from "./routes.ts";
@@ -83,8 +83,7 @@ export function NotFound() {
 
 /** The address of a page for people of another role. */
 export function NotAllowed() {
-  const { title, text } = ERRORS.notAllowed;
-  return <Missing title={title} text={text} href={ROUTES.today} action={NOT_FOUND.home} />;
+  return <Missing title={NOT_ALLOWED.title} text={NOT_ALLOWED.text} href={ROUTES.today} action={NOT_FOUND.home} />;
 }
 
 /** The program of a page could not be fetched; loading anew also fetches a newer version. */

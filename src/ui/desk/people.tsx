@@ -1,7 +1,8 @@
 import { useSignal } from "@preact/signals";
 import { Pencil, UserPlus } from "lucide-preact";
 import { useEffect } from "preact/hooks";
-import type { AccountView, OneTimePasswordView, Role } from "../../hub/http/views.ts";
+import type { AccountView, OneTimePasswordView } from "../../hub/http/views.ts";
+import { LOGIN, ROLES, type Role } from "../../protocol/protocol.ts";
 import { Button, IconButton } from "../design/button.tsx";
 import { Confirm } from "../design/dialog.tsx";
 import { Field, SelectField } from "../design/field.tsx";
@@ -15,8 +16,6 @@ import { Ask } from "./ask.tsx";
 import { Page, RefusalAlert } from "./page.tsx";
 import { useDesk } from "./store.ts";
 
-const ROLES: Role[] = ["observer", "operator", "administrator"];
-const LOGIN = /^[a-z0-9][a-z0-9._-]{1,63}$/;
 type Asking = { account: AccountView; act: "close" | "renew" };
 
 /** Who may sign in, as what; accounts are closed and never removed. */
@@ -67,8 +66,10 @@ export function PeoplePage() {
       names: true,
       value: ({ name }) => name,
       cell: (account) => (
-        <>
-          {account.name} {account.id === user.value?.id && <span class="soft">({PEOPLE.you})</span>}{" "}
+        <span class="people-name">
+          <span>
+            {account.name} {account.id === user.value?.id && <span class="soft">({PEOPLE.you})</span>}
+          </span>
           <IconButton
             icon={Pencil}
             label={PEOPLE.renameOf(account.name)}
@@ -76,7 +77,7 @@ export function PeoplePage() {
               renaming.value = account;
             }}
           />
-        </>
+        </span>
       ),
     },
     { key: "login", head: PEOPLE.login, value: ({ login }) => login, cell: ({ login }) => login },

@@ -1,8 +1,8 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
-import type { LevelsView, Role, UserView } from "../../hub/http/views.ts";
-import type { BoxId, PointId } from "../../protocol/protocol.ts";
+import type { LevelsView, UserView } from "../../hub/http/views.ts";
+import { mayDo, type BoxId, type PointId, type Role } from "../../protocol/protocol.ts";
 import { type Api, createApi } from "./api.ts";
 import { openEvents } from "./events.ts";
 import { allRooms, type Facts, NO_FACTS, reduce, type RoomFacts, withRecordings } from "./facts.ts";
@@ -46,11 +46,10 @@ export function useDesk(): Desk {
   return desk;
 }
 
-const RANK: Record<Role, number> = { observer: 0, operator: 1, administrator: 2 };
 /** Whether who is signed in has this role or a higher one. What they may not do is not shown, and the hub refuses it. */
 export function useMay(needed: Role): boolean {
   const { user } = useDesk();
-  return user.value != null && RANK[user.value.role] >= RANK[needed];
+  return user.value != null && mayDo(user.value.role, needed);
 }
 
 /** Offsets below the resolution of the Date header are noise. */

@@ -208,6 +208,11 @@ export const TODAY = {
   later: "Các buổi sau",
 };
 
+export const NOT_ALLOWED = {
+  title: "Trang này dành cho vai trò khác",
+  text: "Nhờ người quản trị làm giúp, hoặc đổi vai trò cho tài khoản.",
+};
+
 export const NOT_FOUND = {
   title: "Không có trang này",
   text: "Địa chỉ không đúng hoặc trang đã đổi chỗ.",

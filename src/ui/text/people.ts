@@ -1,4 +1,4 @@
-import type { Role } from "../../hub/http/views.ts";
+import type { Role } from "../../protocol/protocol.ts";
 import type { AskWords } from "./control.ts";
 
 /** Wording of the people who may sign in. */
@@ -32,7 +32,7 @@ export const PEOPLE = {
   cancel: "Không, quay lại",
   reopen: "Mở lại",
   reopenOf: (name: string): string => `Mở lại tài khoản của ${name}`,
-  renew: "Cấp mật khẩu mới…",
+  renew: "Mật khẩu mới…",
   renewOf: (name: string): string => `Cấp mật khẩu mới cho ${name}`,
   renewTitle: (name: string): string => `Cấp mật khẩu mới cho ${name}?`,
   renewText: "Mật khẩu đang dùng hết hiệu lực và người này bị đăng xuất ngay.",
